@@ -1,0 +1,1 @@
+"""The vocabulary of the platform: accessions, organisms, technologies, sample states, records. Imports nothing of ours."""

@@ -1,0 +1,116 @@
+"""Accession grammars of the public archives.
+
+Sources: INSDC accession prefixes (https://www.ebi.ac.uk/ena/browser/guidelines/accession-numbers), GEO overview
+(https://www.ncbi.nlm.nih.gov/geo/info/overview.html), BioStudies/ArrayExpress identifiers. Numbers may have any length: the
+archives keep growing past the six and seven digits of older patterns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from refinebio_assets.domain.errors import UnsupportedAccessionError
+
+
+class AccessionType(StrEnum):
+    """What an accession names."""
+
+    SRA_STUDY = "sra_study"
+    SRA_EXPERIMENT = "sra_experiment"
+    SRA_SAMPLE = "sra_sample"
+    SRA_RUN = "sra_run"
+    SRA_SUBMISSION = "sra_submission"
+    BIOPROJECT = "bioproject"
+    BIOSAMPLE = "biosample"
+    GEO_SERIES = "geo_series"
+    GEO_SAMPLE = "geo_sample"
+    GEO_PLATFORM = "geo_platform"
+    GEO_DATASET = "geo_dataset"
+    ARRAY_EXPRESS = "array_express"
+    ARRAY_DESIGN = "array_design"
+
+
+class SourceArchive(StrEnum):
+    """The archive a record comes from (values as in refine.bio's ``source_database``)."""
+
+    SRA = "SRA"
+    GEO = "GEO"
+    ARRAY_EXPRESS = "ARRAY_EXPRESS"
+
+
+_GRAMMARS: tuple[tuple[AccessionType, re.Pattern[str]], ...] = (
+    (AccessionType.SRA_STUDY, re.compile(r"[SED]RP[0-9]{6,}")),
+    (AccessionType.SRA_EXPERIMENT, re.compile(r"[SED]RX[0-9]{6,}")),
+    (AccessionType.SRA_SAMPLE, re.compile(r"[SED]RS[0-9]{6,}")),
+    (AccessionType.SRA_RUN, re.compile(r"[SED]RR[0-9]{6,}")),
+    (AccessionType.SRA_SUBMISSION, re.compile(r"[SED]RA[0-9]{6,}")),
+    (AccessionType.BIOPROJECT, re.compile(r"PRJ(?:NA|EB|EA|DB|DA)[0-9]+")),
+    (AccessionType.BIOSAMPLE, re.compile(r"SAM(?:N|EA|EG|E|D)[0-9]+")),
+    (AccessionType.GEO_SERIES, re.compile(r"GSE[0-9]+")),
+    (AccessionType.GEO_SAMPLE, re.compile(r"GSM[0-9]+")),
+    (AccessionType.GEO_PLATFORM, re.compile(r"GPL[0-9]+")),
+    (AccessionType.GEO_DATASET, re.compile(r"GDS[0-9]+")),
+    (AccessionType.ARRAY_EXPRESS, re.compile(r"E-[A-Z]{4}-[0-9]+")),
+    (AccessionType.ARRAY_DESIGN, re.compile(r"A-[A-Z]{4}-[0-9]+")),
+)
+
+EXPERIMENT_TYPES = frozenset(
+    {AccessionType.SRA_STUDY, AccessionType.BIOPROJECT, AccessionType.GEO_SERIES, AccessionType.ARRAY_EXPRESS}
+)
+"""Accessions that name an experiment (a study)."""
+
+SAMPLE_TYPES = frozenset(
+    {
+        AccessionType.SRA_RUN,
+        AccessionType.SRA_EXPERIMENT,
+        AccessionType.SRA_SAMPLE,
+        AccessionType.BIOSAMPLE,
+        AccessionType.GEO_SAMPLE,
+    }
+)
+"""Accessions that name a sample or the material it was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accession:
+    """An accession code and what it names. ``value`` is upper-case and stripped."""
+
+    value: str
+    type: AccessionType
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether it names an experiment."""
+        return self.type in EXPERIMENT_TYPES
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it names a sample."""
+        return self.type in SAMPLE_TYPES
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def parse_accession(text: str) -> Accession:
+    """Read an accession code.
+
+    The whole text must match one grammar: an accession is never cut out of a longer word, so one is never taken for another.
+
+    Args:
+        text: The code, in any letter case, with or without surrounding white space.
+
+    Raises:
+        UnsupportedAccessionError: The text follows no grammar we know.
+    """
+    value = text.strip().upper()
+    for accession_type, pattern in _GRAMMARS:
+        if pattern.fullmatch(value):
+            return Accession(value, accession_type)
+    raise UnsupportedAccessionError(
+        f"{text.strip()!r} is not an accession code of a known archive.",
+        remedy="Give an SRA/ENA study or run (SRP…, SRR…), a project (PRJ…), a GEO series (GSE…), an ArrayExpress "
+        'experiment (E-MTAB-…), or an organism name such as "Danio rerio" to build a transcriptome index.',
+    )

@@ -1,0 +1,109 @@
+"""Closed vocabularies: technologies, index lengths, ledger states and reasons, kinds of computed files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Technology(StrEnum):
+    """How expression was measured."""
+
+    MICROARRAY = "MICROARRAY"
+    RNA_SEQ = "RNA_SEQ"
+    UNKNOWN = "UNKNOWN"
+
+
+class IndexLength(StrEnum):
+    """The two transcriptome indices of an organism; reads longer than 75 bp use the long one."""
+
+    SHORT = "short"
+    LONG = "long"
+
+
+INDEX_KMER: dict[IndexLength, int] = {IndexLength.SHORT: 23, IndexLength.LONG: 31}
+"""Salmon k-mer of each index (refine.bio: 23 short, 31 long)."""
+
+LONG_READ_THRESHOLD = 75
+"""Mean read length in bases above which the long index is used (refine.bio: ``> 75``)."""
+
+
+class SampleState(StrEnum):
+    """The one state every accession has in the ledger."""
+
+    DISCOVERED = "discovered"
+    SURVEYED = "surveyed"
+    DOWNLOADED = "downloaded"
+    QUANTIFIED = "quantified"
+    PROCESSED = "processed"
+    UNSUPPORTED_PLATFORM = "unsupported_platform"
+    WRONG_LIBRARY_STRATEGY = "wrong_library_strategy"
+    CONTROLLED_ACCESS = "controlled_access"
+    NO_RAW_FILE = "no_raw_file"
+    CORRUPT_FILE = "corrupt_file"
+    FAILED_QC = "failed_qc"
+    FAILED_PROCESSING = "failed_processing"
+    WITHDRAWN_UPSTREAM = "withdrawn_upstream"
+    SUPERSEDED = "superseded"
+
+
+PROGRESS_STATES: tuple[SampleState, ...] = (
+    SampleState.DISCOVERED,
+    SampleState.SURVEYED,
+    SampleState.DOWNLOADED,
+    SampleState.QUANTIFIED,
+    SampleState.PROCESSED,
+)
+"""States on the way to expression, in order."""
+
+INELIGIBLE_STATES = frozenset(
+    {
+        SampleState.UNSUPPORTED_PLATFORM,
+        SampleState.WRONG_LIBRARY_STRATEGY,
+        SampleState.CONTROLLED_ACCESS,
+        SampleState.NO_RAW_FILE,
+        SampleState.WITHDRAWN_UPSTREAM,
+        SampleState.SUPERSEDED,
+    }
+)
+"""States decided at survey time: such a sample is never downloaded and does not count for the tximport rules."""
+
+FAILURE_STATES = frozenset({SampleState.CORRUPT_FILE, SampleState.FAILED_QC, SampleState.FAILED_PROCESSING})
+"""States of samples that were tried and did not make it; they count as eligible but not as quantified."""
+
+
+class LedgerKind(StrEnum):
+    """What a ledger entry is about."""
+
+    EXPERIMENT = "experiment"
+    SAMPLE = "sample"
+
+
+class ComputedFileKind(StrEnum):
+    """What a computed file holds."""
+
+    SOURCE_METADATA = "source_metadata"
+    TRANSCRIPTOME_INDEX = "transcriptome_index"
+    GENE_TO_TRANSCRIPT_MAP = "gene_to_transcript_map"
+    QUANT_SF = "quant_sf"
+    SALMON_META = "salmon_meta"
+    EXPRESSION_ANNDATA = "expression_anndata"
+    EXPRESSION_PARQUET = "expression_parquet"
+    TXIMPORT_RDS = "tximport_rds"
+
+
+HARMONIZED_FIELDS: tuple[str, ...] = (
+    "sex",
+    "age",
+    "specimen_part",
+    "genetic_information",
+    "disease",
+    "disease_stage",
+    "cell_line",
+    "treatment",
+    "race",
+    "subject",
+    "developmental_stage",
+    "compound",
+    "time",
+)
+"""The harmonised sample fields of refine.bio (``title`` is kept beside them)."""

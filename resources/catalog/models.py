@@ -1,0 +1,370 @@
+"""Tables of the catalog (SQLAlchemy 2).
+
+The catalog holds what the platform knows: experiments, samples, files, results, and the ledger. Large values live in the object
+store; the catalog keeps their key, size and sha256. Every table works on SQLite and PostgreSQL alike.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Index, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time, always in UTC; SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse times without a zone."""
+        if value is not None and value.tzinfo is None:
+            message = "a time without a zone cannot be stored"
+            raise ValueError(message)
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Times come back in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables, with a naming scheme that migrations can rely on."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime, date: Date}  # noqa: RUF012
+
+
+class Organism(Base):
+    """An organism. ``name`` is the UPPER_SNAKE form used in paths and partition keys."""
+
+    __tablename__ = "organisms"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+    scientific_name: Mapped[str] = mapped_column(String(255))
+    taxonomy_id: Mapped[int | None] = mapped_column(unique=True)
+
+
+class Platform(Base):
+    """A sequencing instrument or array design."""
+
+    __tablename__ = "platforms"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    accession: Mapped[str] = mapped_column(String(255), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    manufacturer: Mapped[str | None] = mapped_column(String(255))
+    technology: Mapped[str] = mapped_column(String(32))
+
+
+class Experiment(Base):
+    """A study or series. ``aliases`` holds its accessions in other archives."""
+
+    __tablename__ = "experiments"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    accession: Mapped[str] = mapped_column(String(64), unique=True)
+    source: Mapped[str] = mapped_column(String(32))
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, default="")
+    technology: Mapped[str] = mapped_column(String(32), index=True)
+    institution: Mapped[str | None] = mapped_column(Text)
+    protocol: Mapped[str | None] = mapped_column(Text)
+    pubmed_id: Mapped[str | None] = mapped_column(Text)
+    publication_doi: Mapped[str | None] = mapped_column(Text)
+    publication_title: Mapped[str | None] = mapped_column(Text)
+    publication_authors: Mapped[list[Any]] = mapped_column(default=list)
+    source_url: Mapped[str | None] = mapped_column(Text)
+    first_published: Mapped[date | None]
+    last_updated: Mapped[date | None]
+    annotations: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    metadata_sha256: Mapped[str | None] = mapped_column(String(64))
+    coverage: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    aliases: Mapped[list[ExperimentAlias]] = relationship(back_populates="experiment", cascade="all, delete-orphan")
+
+
+class ExperimentAlias(Base):
+    """Another accession of an experiment. One alias can name several experiments (a superseries)."""
+
+    __tablename__ = "experiment_aliases"
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    experiment: Mapped[Experiment] = relationship(back_populates="aliases")
+
+
+class Sample(Base):
+    """A sample: one run for sequencing, one GSM or assay for arrays.
+
+    ``owner_experiment_id`` is the experiment whose partition processes the sample; others that share it read the result.
+    """
+
+    __tablename__ = "samples"
+    __table_args__ = (Index("ix_samples_organism_platform_id", "organism_id", "platform_id", "id"),)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    accession: Mapped[str] = mapped_column(String(255), unique=True)
+    source: Mapped[str] = mapped_column(String(32))
+    title: Mapped[str] = mapped_column(Text)
+    organism_id: Mapped[int | None] = mapped_column(ForeignKey("organisms.id"), index=True)
+    platform_id: Mapped[int | None] = mapped_column(ForeignKey("platforms.id"), index=True)
+    technology: Mapped[str] = mapped_column(String(32))
+    run_accession: Mapped[str | None] = mapped_column(String(64))
+    experiment_accession: Mapped[str | None] = mapped_column(String(64))
+    secondary_sample_accession: Mapped[str | None] = mapped_column(String(64))
+    biosample_accession: Mapped[str | None] = mapped_column(String(64))
+    library_strategy: Mapped[str | None] = mapped_column(String(64))
+    library_source: Mapped[str | None] = mapped_column(String(64))
+    library_selection: Mapped[str | None] = mapped_column(String(64))
+    library_layout: Mapped[str | None] = mapped_column(String(16))
+    has_raw: Mapped[bool] = mapped_column(default=True)
+    source_url: Mapped[str | None] = mapped_column(Text)
+    annotations: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    owner_experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class SampleAlias(Base):
+    """Another accession of a sample (SRX, SRS, SAMN, GSM). One alias can name several samples (technical replicate runs)."""
+
+    __tablename__ = "sample_aliases"
+    sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+
+
+class ExperimentSample(Base):
+    """Membership of a sample in an experiment."""
+
+    __tablename__ = "experiment_samples"
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class SampleHarmonizedValue(Base):
+    """One harmonised metadata value of a sample with its provenance."""
+
+    __tablename__ = "sample_harmonized_values"
+    __table_args__ = (Index("ix_sample_harmonized_values_field_value", "field", "value", mysql_length=255),)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), primary_key=True)
+    field: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    unit: Mapped[str | None] = mapped_column(String(64))
+    ontology_term_id: Mapped[str | None] = mapped_column(String(64))
+    raw_key: Mapped[str] = mapped_column(Text)
+    raw_value: Mapped[str] = mapped_column(Text)
+    rule: Mapped[str] = mapped_column(String(255))
+
+
+class OriginalFile(Base):
+    """A file in a public archive, as announced there."""
+
+    __tablename__ = "original_files"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    url: Mapped[str] = mapped_column(String(2048), unique=True)
+    filename: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(32))
+    mate: Mapped[int] = mapped_column(default=0)
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    md5: Mapped[str | None] = mapped_column(String(32))
+
+
+class OriginalFileSample(Base):
+    """Which samples an original file belongs to."""
+
+    __tablename__ = "original_file_samples"
+    original_file_id: Mapped[int] = mapped_column(ForeignKey("original_files.id", ondelete="CASCADE"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class Processor(Base):
+    """A method with its version and the software environment it ran in (hash in ``environment_sha256``)."""
+
+    __tablename__ = "processors"
+    __table_args__ = (Index("uq_processors", "name", "version", "environment_sha256", unique=True),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    version: Mapped[str] = mapped_column(String(64))
+    environment: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    environment_sha256: Mapped[str] = mapped_column(String(64))
+
+
+class ComputationalResult(Base):
+    """One run of a processor: commands, parameters, input hashes.
+
+    ``fingerprint`` identifies inputs, parameters and versions together: the same fingerprint is the same result, so a re-run
+    replaces its row instead of adding one.
+    """
+
+    __tablename__ = "computational_results"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    processor_id: Mapped[int] = mapped_column(ForeignKey("processors.id"), index=True)
+    commands: Mapped[list[Any]] = mapped_column(default=list)
+    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    inputs: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    code_version: Mapped[str | None] = mapped_column(String(64))
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ComputedFile(Base):
+    """An artefact in the object store. ``key`` is its place below the store's root."""
+
+    __tablename__ = "computed_files"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(1024), unique=True)
+    filename: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(64), index=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    result_id: Mapped[int | None] = mapped_column(ForeignKey("computational_results.id", ondelete="CASCADE"), index=True)
+    sample_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), index=True)
+    experiment_id: Mapped[int | None] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), index=True)
+    organism_id: Mapped[int | None] = mapped_column(ForeignKey("organisms.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TranscriptomeIndex(Base):
+    """A Salmon index of an organism, short (k=23) or long (k=31)."""
+
+    __tablename__ = "transcriptome_indices"
+    __table_args__ = (Index("uq_transcriptome_indices", "organism_id", "length", "sha256", unique=True),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organism_id: Mapped[int] = mapped_column(ForeignKey("organisms.id"), index=True)
+    length: Mapped[str] = mapped_column(String(8))
+    kmer: Mapped[int]
+    division: Mapped[str] = mapped_column(String(64))
+    release: Mapped[str] = mapped_column(String(32))
+    assembly: Mapped[str] = mapped_column(String(255))
+    salmon_version: Mapped[str] = mapped_column(String(64))
+    key_prefix: Mapped[str] = mapped_column(String(1024))
+    sha256: Mapped[str] = mapped_column(String(64))
+    num_transcripts: Mapped[int]
+    num_genes: Mapped[int]
+    is_current: Mapped[bool] = mapped_column(default=True)
+    result_id: Mapped[int | None] = mapped_column(ForeignKey("computational_results.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class QnTarget(Base):
+    """The reference distribution of an organism for quantile normalisation."""
+
+    __tablename__ = "qn_targets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organism_id: Mapped[int] = mapped_column(ForeignKey("organisms.id"), index=True)
+    technology: Mapped[str] = mapped_column(String(32))
+    platform_id: Mapped[int | None] = mapped_column(ForeignKey("platforms.id"))
+    num_samples: Mapped[int]
+    num_genes: Mapped[int]
+    is_current: Mapped[bool] = mapped_column(default=True)
+    computed_file_id: Mapped[int] = mapped_column(ForeignKey("computed_files.id"))
+    result_id: Mapped[int | None] = mapped_column(ForeignKey("computational_results.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Compendium(Base):
+    """An organism-wide artefact: a normalised compendium or a quantpendium."""
+
+    __tablename__ = "compendia"
+    __table_args__ = (Index("uq_compendia", "organism_id", "kind", "version", unique=True),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organism_id: Mapped[int] = mapped_column(ForeignKey("organisms.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    version: Mapped[str] = mapped_column(String(64))
+    svd_algorithm: Mapped[str | None] = mapped_column(String(16))
+    num_samples: Mapped[int]
+    num_genes: Mapped[int]
+    computed_file_id: Mapped[int] = mapped_column(ForeignKey("computed_files.id"))
+    result_id: Mapped[int | None] = mapped_column(ForeignKey("computational_results.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Dataset(Base):
+    """A user's selection and recipe, and how far its packaging is. ``id`` is the dataset's public UUID."""
+
+    __tablename__ = "datasets"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    recipe: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(32), index=True)
+    failure_reason: Mapped[str | None] = mapped_column(Text)
+    computed_file_id: Mapped[int | None] = mapped_column(ForeignKey("computed_files.id"))
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class LedgerEntry(Base):
+    """The one present state of an accession.
+
+    ``accession`` may be known before any experiment or sample row exists (state ``discovered``). ``experiment_accession`` is the
+    experiment that owns it (itself for experiments). ``input_fingerprint`` is the fingerprint of the inputs, index and tool version
+    that the state was reached with: another fingerprint means the sample must be done again.
+    """
+
+    __tablename__ = "ledger"
+    __table_args__ = (Index("ix_ledger_experiment_kind_state", "experiment_accession", "kind", "state"),)
+    accession: Mapped[str] = mapped_column(String(255), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    experiment_accession: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(32), index=True)
+    reason: Mapped[str] = mapped_column(String(64))
+    message: Mapped[str] = mapped_column(Text)
+    retryable: Mapped[bool] = mapped_column(default=False)
+    attempts: Mapped[int] = mapped_column(default=0)
+    input_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    tool_versions: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class LedgerHistory(Base):
+    """Every state an accession has had, oldest first by ``id``."""
+
+    __tablename__ = "ledger_history"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    accession: Mapped[str] = mapped_column(String(255), index=True)
+    state: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(String(64))
+    message: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    tool_versions: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class DiscoveryCursor(Base):
+    """How far a discovery source has been read."""
+
+    __tablename__ = "discovery_cursors"
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)
+    cursor: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class CatalogProperty(Base):
+    """A fact about the catalog as a whole (which archive fills it, the id of the installation)."""
+
+    __tablename__ = "catalog_properties"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,107 @@
+"""The one settings model. Every field is an environment variable ``REFINEBIO_<NAME>``; ``refinebio config`` prints them, secrets masked."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set.
+
+    Only ``home`` matters on a laptop: catalog, objects, Dagster's own storage and scratch space live below it unless set
+    elsewhere. Production sets URLs (``database_url``, ``object_store_url``) instead.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="REFINEBIO_", env_file=None, extra="ignore", frozen=True)
+
+    home: Path = Field(Path(".refinebio"), description="Folder for catalog, objects, Dagster storage and scratch space.")
+    database_url: str | None = Field(
+        None,
+        description="Catalog database. Default: SQLite file in home. PostgreSQL: postgresql+psycopg2://user:password@host/db",
+    )
+    object_store_url: str | None = Field(None, description="Folder or s3://bucket/prefix for artefacts. Default: home/objects.")
+    s3_endpoint_url: str | None = Field(None, description="Endpoint of an S3-compatible store; AWS if unset.")
+    scratch_dir: Path | None = Field(None, description="Folder for downloads and tool output. Default: home/scratch.")
+
+    archive_mirror_url: str | None = Field(
+        None, description="Fetch every archive URL from {mirror}/{host}/{path} instead (institution mirror, bundled archive)."
+    )
+    archive_timeout_seconds: float = Field(60.0, gt=0, description="Time-out of one archive request without progress.")
+    archive_attempts: int = Field(5, ge=1, description="How often an archive request is tried at most.")
+    archive_backoff_seconds: float = Field(1.0, ge=0, description="First waiting time between tries; doubles up to 60 s.")
+    archive_requests_per_second: float = Field(5.0, gt=0, description="Rate limit per archive host.")
+    archive_parallel_downloads: int = Field(4, ge=1, description="Concurrent downloads per process.")
+    ncbi_api_key: SecretStr | None = Field(None, description="NCBI E-utilities key; raises the rate limit.")
+    contact_email: str | None = Field(None, description="Sent to NCBI as its usage policy asks.")
+    raw_data_source: Literal["ena", "sra"] = Field(
+        "ena", description="Where reads come from: ENA FASTQ (md5 known) or NCBI's SRA on S3 (.sra)."
+    )
+
+    salmon: str = Field("salmon", description="Salmon program.")
+    salmon_threads: int = Field(
+        1, ge=1, description="Threads per Salmon run. With 1, quantification is bit-reproducible where the platform allows it."
+    )
+    parallel_samples: int = Field(2, ge=1, description="Samples quantified at the same time in one process.")
+    min_mapping_rate: float = Field(
+        10.0, ge=0, le=100, description="Samples that map less than this percentage of reads get state failed_qc."
+    )
+    early_tximport_min_samples: int = Field(25, ge=1, description="Early tximport: eligible samples at least.")
+    early_tximport_min_share: float = Field(0.8, gt=0, le=1, description="Early tximport: quantified share at least.")
+    ensembl_release: str | None = Field(None, description="Pin an Ensembl (Genomes) release; the current one if unset.")
+
+    discovery_organisms: tuple[str, ...] = Field((), description="Scientific names the discovery sensor asks ENA for; all if empty.")
+    discovery_since: str | None = Field(None, description="First day (YYYY-MM-DD) the discovery sensor looks at on its first tick.")
+    discovery_max_per_tick: int = Field(100, ge=1, description="New experiments the discovery sensor takes in one tick.")
+
+    api_host: str = Field("127.0.0.1", description="Address the GraphQL API listens on.")
+    api_port: int = Field(8000, ge=0, le=65535, description="Port of the GraphQL API.")
+    dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
+    api_public_url: str | None = Field(None, description="Public address of the API, for download links.")
+    download_secret: SecretStr | None = Field(
+        None, description="Key that signs download links of a local store. Default: made once and kept in home."
+    )
+    download_url_seconds: int = Field(3600, ge=1, description="How long a download link is valid.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log level shown.")
+    log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_the_driver(cls, value: str | None) -> str | None:
+        """SQLAlchemy 2.1 takes plain ``postgresql://`` for psycopg 3, which is not installed: name psycopg2."""
+        if value is None:
+            return None
+        for plain in ("postgresql://", "postgres://"):
+            if value.startswith(plain):
+                return "postgresql+psycopg2://" + value.removeprefix(plain)
+        return value
+
+    @property
+    def catalog_url(self) -> str:
+        """SQLAlchemy URL of the catalog."""
+        return self.database_url or f"sqlite:///{(self.home / 'catalog.sqlite').absolute()}"
+
+    @property
+    def store_url(self) -> str:
+        """URL or absolute folder of the object store."""
+        return self.object_store_url or str((self.home / "objects").absolute())
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for downloads and tool output; nothing in it needs to survive."""
+        return (self.scratch_dir or self.home / "scratch").absolute()
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's own storage."""
+        return (self.home / "dagster").absolute()
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read from the environment once."""
+    return Settings()

@@ -1,4 +1,7 @@
-"""The one settings model. Every field is an environment variable ``REFINEBIO_<NAME>``; ``refinebio config`` prints them, secrets masked."""
+"""The one settings model.
+
+Every field is an environment variable ``REFINEBIO_<NAME>``; ``refinebio config`` prints them, secrets masked.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,41 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from refinebio_assets.domain.errors import ConfigurationError
 
 
 class Settings(BaseSettings):
     """Everything that can be set.
 
-    Only ``home`` matters on a laptop: catalog, objects, Dagster's own storage and scratch space live below it unless set
-    elsewhere. Production sets URLs (``database_url``, ``object_store_url``) instead.
+    Only ``home`` matters on a laptop: catalog, objects, Dagster's own storage and scratch space live below it unless
+    set elsewhere. Production sets URLs (``database_url``, ``object_store_url``) instead.
     """
 
     model_config = SettingsConfigDict(env_prefix="REFINEBIO_", env_file=None, extra="ignore", frozen=True)
 
-    home: Path = Field(Path(".refinebio"), description="Folder for catalog, objects, Dagster storage and scratch space.")
+    home: Path = Field(Path(".refinebio"), description="Folder of catalog, objects, Dagster storage and scratch space.")
     database_url: str | None = Field(
         None,
         description="Catalog database. Default: SQLite file in home. PostgreSQL: postgresql+psycopg2://user:password@host/db",
     )
-    object_store_url: str | None = Field(None, description="Folder or s3://bucket/prefix for artefacts. Default: home/objects.")
+    object_store_url: str | None = Field(
+        None, description="Folder or s3://bucket/prefix for artefacts. Default: home/objects."
+    )
     s3_endpoint_url: str | None = Field(None, description="Endpoint of an S3-compatible store; AWS if unset.")
     scratch_dir: Path | None = Field(None, description="Folder for downloads and tool output. Default: home/scratch.")
 
     archive_mirror_url: str | None = Field(
-        None, description="Fetch every archive URL from {mirror}/{host}/{path} instead (institution mirror, bundled archive)."
+        None,
+        description="Fetch archive URLs from {mirror}/{host}/{path} instead: an institution mirror, the bundled one.",
     )
     archive_timeout_seconds: float = Field(60.0, gt=0, description="Time-out of one archive request without progress.")
     archive_attempts: int = Field(5, ge=1, description="How often an archive request is tried at most.")
-    archive_backoff_seconds: float = Field(1.0, ge=0, description="First waiting time between tries; doubles up to 60 s.")
+    archive_backoff_seconds: float = Field(
+        1.0, ge=0, description="First waiting time between tries; doubles up to 60 s."
+    )
     archive_requests_per_second: float = Field(5.0, gt=0, description="Rate limit per archive host.")
     archive_parallel_downloads: int = Field(4, ge=1, description="Concurrent downloads per process.")
     ncbi_api_key: SecretStr | None = Field(None, description="NCBI E-utilities key; raises the rate limit.")
@@ -44,7 +54,9 @@ class Settings(BaseSettings):
 
     salmon: str = Field("salmon", description="Salmon program.")
     salmon_threads: int = Field(
-        1, ge=1, description="Threads per Salmon run. With 1, quantification is bit-reproducible where the platform allows it."
+        1,
+        ge=1,
+        description="Threads per Salmon run. With 1, quantification is bit-reproducible where the platform allows it.",
     )
     parallel_samples: int = Field(2, ge=1, description="Samples quantified at the same time in one process.")
     min_mapping_rate: float = Field(
@@ -54,9 +66,15 @@ class Settings(BaseSettings):
     early_tximport_min_share: float = Field(0.8, gt=0, le=1, description="Early tximport: quantified share at least.")
     ensembl_release: str | None = Field(None, description="Pin an Ensembl (Genomes) release; the current one if unset.")
 
-    discovery_organisms: tuple[str, ...] = Field((), description="Scientific names the discovery sensor asks ENA for; all if empty.")
-    discovery_since: str | None = Field(None, description="First day (YYYY-MM-DD) the discovery sensor looks at on its first tick.")
-    discovery_max_per_tick: int = Field(100, ge=1, description="New experiments the discovery sensor takes in one tick.")
+    discovery_organisms: tuple[str, ...] = Field(
+        (), description="Scientific names the discovery sensor asks ENA for; all if empty."
+    )
+    discovery_since: str | None = Field(
+        None, description="First day (YYYY-MM-DD) the discovery sensor looks at on its first tick."
+    )
+    discovery_max_per_tick: int = Field(
+        100, ge=1, description="New experiments the discovery sensor takes in one tick."
+    )
 
     api_host: str = Field("127.0.0.1", description="Address the GraphQL API listens on.")
     api_port: int = Field(8000, ge=0, le=65535, description="Port of the GraphQL API.")
@@ -103,5 +121,20 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read from the environment once."""
-    return Settings()
+    """The settings of this process, read from the environment once.
+
+    Raises:
+        ConfigurationError: A variable has a value that does not fit; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Pydantic's own text repeats the rejected value, which may be a password in a URL.
+        wrong = "; ".join(f"REFINEBIO_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+        message = f"A setting does not fit. {wrong}."
+        raise ConfigurationError(message, remedy="docs/errors.md#bad_configuration lists what fits.") from None
+    except SettingsError as error:
+        message = f"A setting cannot be read: {error}."
+        raise ConfigurationError(
+            message, remedy="Lists are written as JSON, for example '[\"Danio rerio\"]'."
+        ) from None

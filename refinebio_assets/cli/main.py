@@ -1,0 +1,99 @@
+"""The ``refinebio`` command. Only click is imported until a command is chosen, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from refinebio_assets.cli.common import run_main
+
+
+class LazyCommand(NamedTuple):
+    """A command that is imported when it is called."""
+
+    location: str
+    summary: str
+
+
+COMMANDS: dict[str, LazyCommand] = {
+    "demo": LazyCommand("demo:demo", "Offline end-to-end run on a bundled real study."),
+    "dev": LazyCommand("dev:dev", "Dagster UI, GraphQL API and sensors in one terminal."),
+    "survey": LazyCommand("ingest:survey", "Record what the public archives say about experiments."),
+    "ingest": LazyCommand("ingest:ingest", "Survey, download and process experiments, to gene expression."),
+    "status": LazyCommand("ledger:status", "Where every sample is, with the reason in words."),
+    "resolve": LazyCommand("ledger:resolve", "Any accession -> experiments, samples and aliases."),
+    "index": LazyCommand("index:index", "Transcriptome indices of organisms."),
+    "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
+    "compute": LazyCommand("compute:compute", "Every method on its own: file in, file out, no catalog."),
+    "serve": LazyCommand("serve:serve", "The GraphQL API."),
+    "config": LazyCommand("config:config", "Every setting, its value and where it comes from."),
+    "doctor": LazyCommand("doctor:doctor", "What is installed, what is missing, and the command that installs it."),
+}
+
+EPILOG = (
+    "Exit status: 0 done, 2 bad usage or bad input, 3 not found, 1 anything else. "
+    "Progress goes to standard error; --json puts the result on standard output. "
+    "Settings are environment variables REFINEBIO_*; `refinebio config` shows them."
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules that are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """The names, in the order of a day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        """Import the command called ``cmd_name``."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].location.partition(":")
+        command = getattr(import_module(f"refinebio_assets.cli.{module}"), attribute)
+        if not isinstance(command, click.Command):
+            message = f"refinebio_assets.cli.{module}.{attribute} is no click command"
+            raise TypeError(message)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: Any) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"refinebio {version('refinebio')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def refinebio() -> None:
+    """Public transcriptome data as ready-to-use, harmonised expression."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: Words after ``refinebio``; those of this process if not given.
+    """
+    if "_REFINEBIO_COMPLETE" in os.environ:  # the shell asks for completions: click's own protocol
+        refinebio.main(prog_name="refinebio")
+    return run_main(refinebio, arguments)

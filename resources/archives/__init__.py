@@ -1,0 +1,8 @@
+"""The public archives (ENA, BioSamples, Ensembl, NCBI): typed questions over one rate-limited, verifying client."""
+
+from resources.archives.archives import Archives
+from resources.archives.download import Downloaded
+from resources.archives.http import ArchiveClient
+from resources.archives.sra_study import fetch_sra_study
+
+__all__ = ["ArchiveClient", "Archives", "Downloaded", "fetch_sra_study"]

@@ -1,7 +1,7 @@
 """Reads in FASTQ files: strict validation, read length, and the choice of the transcriptome index.
 
-FASTQ is four lines a record (Cock et al. 2010, doi:10.1093/nar/gkp1137). Files are looked at in blocks with numpy, not line by line,
-and always to their end: a truncated download is found here, not by Salmon an hour later.
+FASTQ is four lines a record (Cock et al. 2010, doi:10.1093/nar/gkp1137). Files are looked at in blocks with numpy, not
+line by line, and always to their end: a truncated download is found here, not by Salmon an hour later.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def index_length(mean_read_length: float) -> IndexLength:
 def mates(files: Sequence[Path]) -> tuple[Path, ...]:
     """The files to quantify of those that a run came with.
 
-    A run of a paired library may bring a third file with reads that lost their mate (no ``_1``/``_2`` in its name). As in refine.bio,
-    the mates are used and the unmated reads are not.
+    A run of a paired library may bring a third file with reads that lost their mate (no ``_1``/``_2`` in its name). As
+    in refine.bio, the mates are used and the unmated reads are not.
 
     Args:
         files: One, two or three FASTQ files, in any order.
@@ -95,8 +95,9 @@ def mates(files: Sequence[Path]) -> tuple[Path, ...]:
     runs = {found["run"] for file in numbered.values() if (found := _MATE.fullmatch(file.name))}
     if set(numbered) != {1, 2} or len(runs) != 1:
         names = ", ".join(sorted(file.name for file in files)) or "none"
+        message = f"These files are neither one FASTQ file nor a pair of mates: {names}."
         raise MalformedFileError(
-            f"These files are neither one FASTQ file nor a pair of mates: {names}.",
+            message,
             remedy="A paired run needs its files named ..._1.fastq.gz and ..._2.fastq.gz.",
         )
     return numbered[1], numbered[2]
@@ -111,10 +112,14 @@ def reads_statistics(files: Sequence[Path]) -> ReadsStatistics:
     statistics = ReadsStatistics(tuple(fastq_statistics(file) for file in files))
     for file, counted in zip(files, statistics.files, strict=True):
         if counted.reads == 0:
-            raise MalformedFileError("This FASTQ file holds no reads.", path=file)
+            message = "This FASTQ file holds no reads."
+            raise MalformedFileError(message, path=file)
     if len({file.reads for file in statistics.files}) > 1:
-        counts = ", ".join(f"{path.name} has {file.reads:,}" for path, file in zip(files, statistics.files, strict=True))
-        raise MalformedFileError(f"The two mate files do not hold the same number of reads: {counts}.", path=files[-1])
+        counts = ", ".join(
+            f"{path.name} has {file.reads:,}" for path, file in zip(files, statistics.files, strict=True)
+        )
+        message = f"The two mate files do not hold the same number of reads: {counts}."
+        raise MalformedFileError(message, path=files[-1])
     return statistics
 
 
@@ -122,8 +127,8 @@ def fastq_statistics(path: Path) -> FastqStatistics:
     """Validate one FASTQ file, plain or gzip (told by its first bytes, not its name), and count its reads and bases.
 
     Raises:
-        MalformedFileError: Naming file and line: the file is missing or truncated, its gzip is damaged, a record does not start with
-            ``@``, its third line not with ``+``, or its qualities are not as many as its bases.
+        MalformedFileError: Naming file and line: the file is missing or truncated, its gzip is damaged, a record does
+            not start with ``@``, its third line not with ``+``, or its qualities are not as many as its bases.
     """
     counter = _Counter(path)
     rest = b""
@@ -167,9 +172,8 @@ class _Counter:
         if left.strip():
             self._check_start(left)
             line = self.reads * _LINES_PER_RECORD + left.count(b"\n")
-            raise MalformedFileError(
-                "The file ends in the middle of a record.", path=self.path, line=line, remedy="Download it again."
-            )
+            message = "The file ends in the middle of a record."
+            raise MalformedFileError(message, path=self.path, line=line, remedy="Download it again.")
 
     def _check(self, text: NDArray[np.uint8], starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> None:
         wrong = (text[starts[:, 0]] != _AT) | (text[starts[:, 2]] != _PLUS) | (lengths[:, 1] != lengths[:, 3])
@@ -180,9 +184,11 @@ class _Counter:
         if text[starts[record, 0]] != _AT:
             raise self._not_a_record(bytes(text[starts[record, 0] : starts[record, 0] + _SHOWN_BYTES]), first_line)
         if text[starts[record, 2]] != _PLUS:
-            raise self._error("The third line of a FASTQ record should start with '+'.", first_line + 2)
+            message = "The third line of a FASTQ record should start with '+'."
+            raise self._error(message, first_line + 2)
         bases, qualities = int(lengths[record, 1]), int(lengths[record, 3])
-        raise self._error(f"The record has {bases} bases but {qualities} qualities.", first_line + 3)
+        message = f"The record has {bases} bases but {qualities} qualities."
+        raise self._error(message, first_line + 3)
 
     def _check_start(self, data: bytes) -> None:
         """Judge an unfinished record early, so that a file without line ends is not read into memory whole."""
@@ -190,7 +196,8 @@ class _Counter:
         if data[0] != _AT:
             raise self._not_a_record(data[:_SHOWN_BYTES], first_line)
         if len(data) > _LONGEST_RECORD_BYTES:
-            raise self._error(f"This is no FASTQ record: it has no end within {_LONGEST_RECORD_BYTES:,} bytes.", first_line)
+            message = f"This is no FASTQ record: it has no end within {_LONGEST_RECORD_BYTES:,} bytes."
+            raise self._error(message, first_line)
 
     def _not_a_record(self, start: bytes, line: int) -> MalformedFileError:
         what = "a web page or XML message" if start.lstrip()[:1] == b"<" else "no FASTQ record"
@@ -215,15 +222,17 @@ def _blocks(path: Path) -> Iterator[bytes]:
             while block := file.read(_BLOCK_BYTES):
                 yield block
     except FileNotFoundError as error:
-        raise MalformedFileError("There is no such file.", path=path) from error
+        message = "There is no such file."
+        raise MalformedFileError(message, path=path) from error
     except EOFError as error:
-        raise MalformedFileError("The gzip file is truncated.", path=path, remedy="Download it again.") from error
+        message = "The gzip file is truncated."
+        raise MalformedFileError(message, path=path, remedy="Download it again.") from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise MalformedFileError(f"The gzip file is damaged ({error}).", path=path, remedy="Download it again.") from error
+        message = f"The gzip file is damaged ({error})."
+        raise MalformedFileError(message, path=path, remedy="Download it again.") from error
 
 
 def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     with path.open("rb") as file:
         compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     return gzip.open(path, "rb") if compressed else path.open("rb")
-

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +33,7 @@ class QuantificationMethod(StrEnum):
     """Method versions of the quantification."""
 
     REFINEBIO_1 = "refinebio-1"
-    """refine.bio's flags as they were: paired reads that came as ``.sra`` get no GC-bias correction, the same reads as FASTQ do."""
+    """refine.bio's flags: paired reads that came as ``.sra`` get no GC-bias correction, the same reads as FASTQ do."""
 
     REFINEBIO_2 = "refinebio-2"
     """The default: the flags depend on the library only, so a run gives the same result from either archive."""
@@ -42,8 +43,9 @@ class QuantificationMethod(StrEnum):
 class SalmonQuantification:
     """What Salmon reports of one sample.
 
-    ``num_processed`` and ``num_mapped`` count fragments: pairs for a paired library, reads otherwise. ``percent_mapped`` is
-    0 to 100. Where Salmon had too little to say a number (NaN), it is None. ``library_type`` is Salmon's code (https://salmon.readthedocs.io/en/latest/library_type.html).
+    ``num_processed`` and ``num_mapped`` count fragments: pairs for a paired library, reads otherwise.
+    ``percent_mapped`` is 0 to 100. Where Salmon had too little to say a number (NaN), it is None. ``library_type`` is
+    Salmon's code (https://salmon.readthedocs.io/en/latest/library_type.html).
     """
 
     salmon_version: str
@@ -72,7 +74,10 @@ class SalmonQuantification:
 
 
 def quant_flags(
-    *, paired: bool, source: Literal["fastq", "sra"] = "fastq", method: QuantificationMethod = QuantificationMethod.REFINEBIO_2
+    *,
+    paired: bool,
+    source: Literal["fastq", "sra"] = "fastq",
+    method: QuantificationMethod = QuantificationMethod.REFINEBIO_2,
 ) -> tuple[str, ...]:
     """Salmon's flags for a library, without those that name files and threads.
 
@@ -99,7 +104,8 @@ def read_quantification(directory: Path) -> SalmonQuantification:
     try:
         return _quantification(meta, counts)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise MalformedFileError(f"Salmon's report lacks a usable value: {error}.", path=directory) from error
+        message = f"Salmon's report lacks a usable value: {error}."
+        raise MalformedFileError(message, path=directory) from error
 
 
 def quality_decision(quantification: SalmonQuantification, min_mapping_rate: float, *, organism: str) -> LedgerDecision:
@@ -113,10 +119,14 @@ def quality_decision(quantification: SalmonQuantification, min_mapping_rate: flo
     fragments = "read pairs" if quantification.is_paired else "reads"
     if quantification.num_processed == 0:
         return LedgerDecision(
-            state=SampleState.CORRUPT_FILE, reason="no_reads", message="Salmon found no reads in the files of this sample."
+            state=SampleState.CORRUPT_FILE,
+            reason="no_reads",
+            message="Salmon found no reads in the files of this sample.",
         )
     # Rounded down: 9.97 % must not read as "10.0 %, at least 10 % are needed".
-    share = f"{math.floor(quantification.percent_mapped * 10) / 10:.1f} % of {quantification.num_processed:,} {fragments}"
+    share = (
+        f"{math.floor(quantification.percent_mapped * 10) / 10:.1f} % of {quantification.num_processed:,} {fragments}"
+    )
     transcriptome = f"the transcriptome of {scientific_name(organism)}"
     if quantification.percent_mapped < min_mapping_rate:
         return LedgerDecision(
@@ -130,11 +140,12 @@ def quality_decision(quantification: SalmonQuantification, min_mapping_rate: flo
 def failure_decision(error: ToolFailedError, *, organism: str) -> LedgerDecision:
     """What a failed Salmon run means for a sample.
 
-    Salmon refuses samples of which next to nothing maps. That says something of the sample (``failed_qc``); anything else says
-    something of the run (``failed_processing``). Salmon's own last words are in the message.
+    Salmon refuses samples of which next to nothing maps. That says something of the sample (``failed_qc``); anything
+    else says something of the run (``failed_processing``). Salmon's own last words are in the message.
     """
     if _TOO_FEW_FRAGMENTS in error.output:
-        message = f"Next to none of the reads map to the transcriptome of {scientific_name(organism)}; Salmon refuses to quantify them."
+        transcriptome = f"the transcriptome of {scientific_name(organism)}"
+        message = f"Next to none of the reads map to {transcriptome}; Salmon refuses to quantify them."
         return LedgerDecision(state=SampleState.FAILED_QC, reason="low_mapping_rate", message=message)
     lines = [line.strip() for line in error.output.splitlines() if line.strip()]
     words = f" Salmon's last words: {' / '.join(lines[-3:])[-500:]}" if lines else ""
@@ -144,10 +155,12 @@ def failure_decision(error: ToolFailedError, *, organism: str) -> LedgerDecision
 def quantification_fingerprint(
     files: Sequence[OriginalFile], index_sha256: str, salmon_version: str, method_version: str, layout: str | None
 ) -> str:
-    """The sha256 (hex) of everything a quantification depends on; a sample whose fingerprint is unchanged need not be redone.
+    """The sha256 (hex) of everything a quantification depends on.
 
-    A file counts by name, size and md5. Its address counts only if the archive announces no md5, so that a file that merely moved
-    is not quantified again.
+    A sample whose fingerprint is unchanged need not be redone.
+
+    A file counts by name, size and md5. Its address counts only if the archive announces no md5, so that a file that
+    merely moved is not quantified again.
     """
     inputs = [
         [file.mate, file.filename, file.kind, file.size_bytes, file.md5 or file.url]
@@ -165,7 +178,7 @@ def portable_command(command: Sequence[str], *, index: str) -> tuple[str, ...]:
         index: What to write for the index, such as its key in the object store.
     """
     portable = [Path(command[0]).name]
-    for flag, argument in zip(command, command[1:], strict=False):
+    for flag, argument in pairwise(command):
         if flag == "-i":
             portable.append(index)
         elif flag in _REPLACED:
@@ -240,9 +253,12 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise MalformedFileError("There is no such file.", path=path) from error
+        message = "There is no such file."
+        raise MalformedFileError(message, path=path) from error
     except ValueError as error:
-        raise MalformedFileError(f"This is not JSON: {error}.", path=path) from error
+        message = f"This is not JSON: {error}."
+        raise MalformedFileError(message, path=path) from error
     if not isinstance(content, dict):
-        raise MalformedFileError("This is not a JSON object.", path=path)
+        message = "This is not a JSON object."
+        raise MalformedFileError(message, path=path)
     return content

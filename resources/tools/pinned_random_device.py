@@ -1,8 +1,9 @@
-"""Makes ``std::random_device`` of a C++ program return a fixed sequence, so that one-threaded Salmon repeats bit for bit.
+"""A fixed sequence instead of a C++ program's ``std::random_device``: one-threaded Salmon then repeats bit for bit.
 
-The library is a few lines of C (``pinned_random_device.c`` beside this file), compiled once into a cache folder and preloaded with
-``LD_PRELOAD``. It works on Linux with a C compiler and a program that is linked dynamically against libstdc++; everywhere else
-the program simply runs as it always does. Whether it took effect is not guessed: the library itself leaves a proof.
+The library is a few lines of C (``pinned_random_device.c`` beside this file), compiled once into a cache folder and
+preloaded with ``LD_PRELOAD``. It works on Linux with a C compiler and a program that is linked dynamically against
+libstdc++; everywhere else the program simply runs as it always does. Whether it took effect is not guessed: the library
+itself leaves a proof.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class PinnedRandomDevice:
     def compile(cls, cache_dir: Path) -> PinnedRandomDevice | None:
         """The library in the cache folder, compiled if it is not there yet; None where it cannot be had.
 
-        The file's name holds the hash of its source, and it appears by a rename, so any number of processes may share the folder.
+        The file's name holds the hash of its source, and it appears by a rename, so any number of processes may share
+        the folder.
         """
         compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
@@ -65,8 +67,9 @@ class PinnedRandomDevice:
         """Variables for the program's environment.
 
         Args:
-            folder: An empty folder for this one run. :func:`took_effect` finds the proof there; the library is linked into it because
-                ``LD_PRELOAD`` cannot name a path with a space or a colon, which a cache folder may have.
+            folder: An empty folder for this one run. :func:`took_effect` finds the proof there; the library is linked
+                into it because ``LD_PRELOAD`` cannot name a path with a space or a colon, which a cache folder may
+                have.
         """
         link = folder / "pinned_random_device.so"
         link.symlink_to(self.library.absolute())

@@ -1,8 +1,9 @@
 """Running external programs: bounded in time and output, never left behind.
 
-Every tool runs in a process group of its own beside a *watcher*, a sleeping ``sh`` that holds the reading end of a pipe to us. When
-we end, however we end (also by ``SIGKILL``), the pipe closes and the watcher kills the group: the tool and whatever it started.
-``PR_SET_PDEATHSIG`` would reach only the direct child, and SRA toolkit's programs are drivers that start the real one.
+Every tool runs in a process group of its own beside a *watcher*, a sleeping ``sh`` that holds the reading end of a pipe
+to us. When we end, however we end (also by ``SIGKILL``), the pipe closes and the watcher kills the group: the tool and
+whatever it started. ``PR_SET_PDEATHSIG`` would reach only the direct child, and SRA toolkit's programs are drivers that
+start the real one.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ PACKAGES: dict[str, Package] = {
     "salmon": Package("salmon", "salmon", "brewsci/bio/salmon"),
     "fasterq-dump": Package("sra-toolkit", "sra-tools", "sratoolkit"),
     "sra-stat": Package("sra-toolkit", "sra-tools", "sratoolkit"),
-    "Rscript": Package("r-base-core r-bioc-tximport r-bioc-deseq2", "r-base bioconductor-tximport bioconductor-deseq2", "r"),
+    "Rscript": Package(
+        "r-base-core r-bioc-tximport r-bioc-deseq2", "r-base bioconductor-tximport bioconductor-deseq2", "r"
+    ),
     "cc": Package("gcc libc6-dev", "c-compiler", "gcc"),
 }
 """Programs that this platform runs, and the packages they are in."""
@@ -79,7 +82,8 @@ def find_program(program: str) -> Path:
     if found is None:
         package = PACKAGES.get(Path(program).name)
         remedy = package.remedy if package else "Install it, or name its path in the settings."
-        raise ToolMissingError(f"The program {program!r} was not found.", remedy=remedy)
+        message = f"The program {program!r} was not found."
+        raise ToolMissingError(message, remedy=remedy)
     return Path(found).absolute()
 
 
@@ -119,9 +123,8 @@ def run_tool(
             raise ToolFailedError(message, output=_last_words(stderr)) from error
         seconds = time.monotonic() - started
         if status != 0:
-            raise ToolFailedError(
-                f"{name} {describe_status(status)}.", exit_status_of_tool=status, output=_last_words(stderr, stdout)
-            )
+            message = f"{name} {describe_status(status)}."
+            raise ToolFailedError(message, exit_status_of_tool=status, output=_last_words(stderr, stdout))
         text = "" if stdout_path else _head(stdout)
         return ToolResult(arguments, text, _last_words(stderr), seconds)
 
@@ -146,7 +149,8 @@ def require_output(path: Path, *, tool: str, result: ToolResult) -> Path:
     """
     if not path.is_file() or path.stat().st_size == 0:
         state = "left an empty" if path.exists() else "did not write"
-        raise ToolFailedError(f"{tool} ended without an error but {state} {path.name}.", exit_status_of_tool=0, output=result.stderr)
+        message = f"{tool} ended without an error but {state} {path.name}."
+        raise ToolFailedError(message, exit_status_of_tool=0, output=result.stderr)
     return path
 
 

@@ -1,4 +1,7 @@
-"""Salmon: building an index, quantifying one sample. Flags are the caller's; this module runs, checks and says what happened."""
+"""Salmon: building an index, quantifying one sample.
+
+Flags are the caller's; this module runs the program, checks what it left and says what happened.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _VERSION_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SalmonRun:
-    """A finished quantification. ``command`` is as it was run; ``reproducible``: the same inputs will give the same bytes."""
+    """A finished quantification. ``command`` is as run; ``reproducible``: the same inputs give the same bytes."""
 
     directory: Path
     command: tuple[str, ...]
@@ -59,14 +62,15 @@ class Salmon:
         result = run_tool([self.program, "--no-version-check", "--version"], timeout_seconds=_VERSION_SECONDS)
         name, _, version = result.stdout.strip().partition(" ")
         if name != "salmon" or not version:
-            raise ToolFailedError(f"{self.program} --version said {result.stdout[:80]!r}, which is no Salmon version.")
+            message = f"{self.program} --version said {result.stdout[:80]!r}, which is no Salmon version."
+            raise ToolFailedError(message)
         return version
 
     def index(self, transcripts: Path, directory: Path, *, kmer: int) -> ToolResult:
         """Build an index of a transcript FASTA in a new directory.
 
-        The directory appears complete or not at all. Salmon's logs are left out and it runs in a folder of fixed relative name, so
-        that all files of the index are the same bytes for the same transcripts, k and Salmon version.
+        The directory appears complete or not at all. Salmon's logs are left out and it runs in a folder of fixed
+        relative name, so that all files of the index are the same bytes for the same transcripts, k and Salmon version.
 
         Raises:
             ToolFailedError: Salmon failed, was killed or left an incomplete index.
@@ -74,7 +78,15 @@ class Salmon:
         directory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".salmon-index-") as folder:
             built = Path(folder) / "index"
-            command: list[str | Path] = [self.program, "--no-version-check", "index", "-t", transcripts.absolute(), "-i", built.name]
+            command: list[str | Path] = [
+                self.program,
+                "--no-version-check",
+                "index",
+                "-t",
+                transcripts.absolute(),
+                "-i",
+                built.name,
+            ]
             command += ["-k", str(kmer), "-p", str(self.threads)]
             result = run_tool(command, cwd=Path(folder), timeout_seconds=self.index_timeout_seconds)
             for name in INDEX_FILES:
@@ -95,8 +107,8 @@ class Salmon:
 
         Raises:
             ToolMissingError: Salmon is not installed.
-            ToolFailedError: Non-zero exit, a signal, a time-out, or quant.sf, meta_info.json or lib_format_counts.json missing or
-                empty. Salmon's own words are kept.
+            ToolFailedError: Non-zero exit, a signal, a time-out, or quant.sf, meta_info.json or lib_format_counts.json
+                missing or empty. Salmon's own words are kept.
         """
         given = ("-r", str(reads[0])) if len(reads) == 1 else ("-1", str(reads[0]), "-2", str(reads[1]))
         command = [self.program, "--no-version-check", "quant", *flags, "-i", str(index), *given]

@@ -55,17 +55,19 @@ class SraToolkit:
         result = run_tool([self.fasterq_dump_program, "--version"], timeout_seconds=_VERSION_SECONDS)
         found = _VERSION.search(result.stdout)
         if found is None:
-            raise ToolFailedError(f"{self.fasterq_dump_program} --version said {result.stdout[:80]!r}, which is no version.")
+            message = f"{self.fasterq_dump_program} --version said {result.stdout[:80]!r}, which is no version."
+            raise ToolFailedError(message)
         return found[1]
 
     def fasterq_dump(self, path: Path, out_dir: Path) -> tuple[Path, ...]:
         """Write the reads of an ``.sra`` file as FASTQ.
 
-        Split as ``fasterq-dump`` does by default (``--split-3``, technical reads skipped): ``X_1.fastq`` and ``X_2.fastq`` hold
-        the mates, ``X.fastq`` reads without a mate, so mates never get out of step.
+        Split as ``fasterq-dump`` does by default (``--split-3``, technical reads skipped): ``X_1.fastq`` and
+        ``X_2.fastq`` hold the mates, ``X.fastq`` reads without a mate, so mates never get out of step.
 
         Returns:
-            One file (single-end), two (paired) or three (paired plus unmated reads), in the order _1, _2, without suffix.
+            One file (single-end), two (paired) or three (paired plus unmated reads), in the order _1, _2, without
+            suffix.
 
         Raises:
             MalformedFileError: The file is not an SRA archive.
@@ -96,7 +98,8 @@ class SraToolkit:
         try:
             return parse_sra_stat(result.stdout)
         except (ET.ParseError, KeyError, ValueError) as error:
-            raise ToolFailedError(f"sra-stat gave no statistics of {path.name}.", output=result.stderr) from error
+            message = f"sra-stat gave no statistics of {path.name}."
+            raise ToolFailedError(message, output=result.stderr) from error
 
 
 def check_sra_file(path: Path) -> None:
@@ -106,21 +109,21 @@ def check_sra_file(path: Path) -> None:
         MalformedFileError: Its first bytes say otherwise, or there is no such file.
     """
     if not path.is_file():
-        raise MalformedFileError("There is no such file.", path=path)
+        message = "There is no such file."
+        raise MalformedFileError(message, path=path)
     with path.open("rb") as file:
         start = file.read(len(SRA_MAGIC))
     if start != SRA_MAGIC:
         what = "a web page or XML message" if start.lstrip()[:1] == b"<" else "something else"
-        raise MalformedFileError(
-            f"This is no SRA archive but {what}: it starts with {start!r}.", path=path, remedy="Download the run again."
-        )
+        message = f"This is no SRA archive but {what}: it starts with {start!r}."
+        raise MalformedFileError(message, path=path, remedy="Download the run again.")
 
 
 def parse_sra_stat(xml: str) -> SraStatistics:
     """Read the XML of ``sra-stat --xml --statistics``.
 
-    The mean read length follows refine.bio: bases / (spots x reads per spot), where bases of mates and their spots are the second
-    choice, and the first read's average the third.
+    The mean read length follows refine.bio: bases / (spots x reads per spot), where bases of mates and their spots are
+    the second choice, and the first read's average the third.
 
     Raises:
         xml.etree.ElementTree.ParseError: It is not XML.
@@ -133,7 +136,9 @@ def parse_sra_stat(xml: str) -> SraStatistics:
     spots, bases = int(run.attrib["spot_count"]), int(run.attrib["base_count"])
     reads_text = attributes.get("nreads", "")
     reads = int(reads_text) if reads_text.isdigit() else len(run.findall("Statistics/Read"))
-    return SraStatistics(spots=spots, reads_per_spot=reads, bases=bases, mean_read_length=_mean_read_length(run, spots, reads, bases))
+    return SraStatistics(
+        spots=spots, reads_per_spot=reads, bases=bases, mean_read_length=_mean_read_length(run, spots, reads, bases)
+    )
 
 
 def _mean_read_length(run: ET.Element, spots: int, reads: int, bases: int) -> float:

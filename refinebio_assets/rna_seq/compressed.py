@@ -1,82 +1,43 @@
-"""Whole files in memory, decompressed by what they contain, whatever their name says."""
+"""Reading text files that may be compressed with gzip; a truncated or damaged one is an error that names the file."""
 
 from __future__ import annotations
 
-import bz2
-import lzma
+import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Protocol
 
-from refinebio_assets.domain.errors import InputError, MalformedFileError
+from refinebio_assets.domain.errors import MalformedFileError
 
-BROKEN_FILE_REMEDY = "Copy or download the file again and compare its size or checksum with the source's."
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
-def _gzip() -> _Decompressor:
-    return zlib.decompressobj(wbits=31)  # 31: a gzip header and trailer with CRC-32, RFC 1952
-
-
-_BY_MAGIC_NUMBER: dict[bytes, Callable[[], _Decompressor]] = {
-    b"\x1f\x8b": _gzip,
-    b"BZh": bz2.BZ2Decompressor,
-    b"\xfd7zXZ\x00": lzma.LZMADecompressor,
-}
-
-
-def read_bytes(path: Path) -> bytes:
-    """The content of a plain, gzip, bzip2 or xz file (one or several members), told apart by magic number.
+@contextmanager
+def open_compressed(path: Path) -> Iterator[gzip.GzipFile | BufferedReader]:
+    """Open a plain or gzip file for reading bytes. Gzip is told by the first bytes, not by the name.
 
     Raises:
-        InputError: There is no such file, or it cannot be read.
-        MalformedFileError: A compressed file is truncated or damaged; the line is where its readable part ends.
+        MalformedFileError: The file is missing, or (while it is read) its gzip turns out truncated or damaged.
     """
     try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
+        with path.open("rb") as file:
+            compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    except FileNotFoundError as error:
         message = "There is no such file."
-        raise InputError(message, path=path, remedy="Check the path.") from None
-    except OSError as error:
-        message = f"The file cannot be read ({error.strerror})."
-        raise InputError(message, path=path, remedy="Check that it is a file you may read.") from error
-    return raw if _decompressor(raw) is None else _decompress(raw, path)
+        raise MalformedFileError(message, path=path) from error
+    try:
+        with gzip.open(path, "rb") if compressed else path.open("rb") as file:
+            yield file
+    except EOFError as error:
+        message = "The gzip file is truncated."
+        raise MalformedFileError(message, path=path, remedy="Download it again.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        message = f"The gzip file is damaged ({error})."
+        raise MalformedFileError(message, path=path, remedy="Download it again.") from error
 
 
-def _decompressor(data: bytes) -> _Decompressor | None:
-    """A fresh decompressor for what ``data`` begins with; None for plain data."""
-    for magic, make in _BY_MAGIC_NUMBER.items():
-        if data.startswith(magic):
-            return make()
-    return None
-
-
-def _decompress(data: bytes, path: Path) -> bytes:
-    """All members, one behind the other (as bgzip writes them); zero bytes behind the last are padding."""
-    members: list[bytes] = []
-    while data:
-        decompressor = _decompressor(data)
-        if decompressor is None:
-            raise _damaged(path, members, "has something else behind its compressed content")
-        try:
-            members.append(decompressor.decompress(data))
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-            raise _damaged(path, members, f"is damaged ({error})") from error
-        if not decompressor.eof:
-            raise _damaged(path, members, "is truncated")
-        data = decompressor.unused_data.lstrip(b"\0")
-    return members[0] if len(members) == 1 else b"".join(members)
-
-
-def _damaged(path: Path, members: list[bytes], what: str) -> MalformedFileError:
-    line = 1 + sum(member.count(b"\n") for member in members)
-    message = f"The compressed file {what}: nothing can be read from here on."
-    return MalformedFileError(message, path=path, line=line, remedy=BROKEN_FILE_REMEDY)
+def is_markup(start: bytes) -> bool:
+    """Whether the first bytes of a file are those of a web page or an XML message, as error pages are."""
+    return start.lstrip()[:1] == b"<"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import string
-import zlib
 from collections.abc import Iterator
-from io import BufferedReader
 from pathlib import Path
 
 from refinebio_assets.domain.errors import MalformedFileError
+from refinebio_assets.rna_seq.compressed import is_markup, open_compressed
 
 _BLOCK_BYTES = 1 << 22
-_GZIP_MAGIC = b"\x1f\x8b"
 _WHITE = b" \t\r\n"
 _LETTERS = string.ascii_letters.encode() + b"*-"
 
@@ -33,40 +30,6 @@ _COMPLEMENT = bytes.maketrans(b"ACGT", b"TGCA")
 def reverse_complement(sequence: bytes) -> bytes:
     """The other strand of a sequence of ACGTN."""
     return sequence.translate(_COMPLEMENT)[::-1]
-
-
-def open_text(path: Path) -> gzip.GzipFile | BufferedReader:
-    """Open a plain or gzip file for reading bytes; gzip is told by the first bytes, not the name.
-
-    Raises:
-        MalformedFileError: There is no such file.
-    """
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    except FileNotFoundError as error:
-        message = "There is no such file."
-        raise MalformedFileError(message, path=path) from error
-    return gzip.open(path, "rb") if compressed else path.open("rb")
-
-
-def lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a plain or gzip file.
-
-    Raises:
-        MalformedFileError: The file is missing, or its gzip is truncated or damaged.
-    """
-    with open_text(path) as file:
-        try:
-            yield from file
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise damaged_gzip(path, error) from error
-
-
-def damaged_gzip(path: Path, error: Exception) -> MalformedFileError:
-    """The error for a gzip file that breaks off or cannot be decompressed."""
-    what = "truncated" if isinstance(error, EOFError) else f"damaged ({error})"
-    return MalformedFileError(f"The gzip file is {what}.", path=path, remedy="Download it again.")
 
 
 def fasta_records(path: Path) -> Iterator[tuple[str, bytearray]]:
@@ -100,14 +63,11 @@ def fasta_records(path: Path) -> Iterator[tuple[str, bytearray]]:
 def _line_blocks(path: Path) -> Iterator[bytes]:
     """Large pieces of the file that end at line ends."""
     rest = b""
-    with open_text(path) as file:
-        try:
-            while block := file.read(_BLOCK_BYTES):
-                whole, newline, rest = (rest + block).rpartition(b"\n")
-                if newline:
-                    yield whole + newline
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise damaged_gzip(path, error) from error
+    with open_compressed(path) as file:
+        while block := file.read(_BLOCK_BYTES):
+            whole, newline, rest = (rest + block).rpartition(b"\n")
+            if newline:
+                yield whole + newline
     if rest.strip():
         yield rest
 
@@ -134,5 +94,5 @@ def _checked(path: Path, header: bytes, sequence: bytearray) -> tuple[str, bytea
 
 
 def _no_fasta(path: Path, start: bytes) -> MalformedFileError:
-    what = "a web page or XML message" if start.lstrip()[:1] == b"<" else "no FASTA file"
+    what = "a web page or XML message" if is_markup(start) else "no FASTA file"
     return MalformedFileError(f"This is {what}: its first line should start with '>'.", path=path, line=1)

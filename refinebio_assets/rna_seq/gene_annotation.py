@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError
-from refinebio_assets.rna_seq.fasta import lines_of
+from refinebio_assets.rna_seq.compressed import is_markup, open_compressed
 
 _COLUMNS = 9
 _STRANDS = {b"+": 1, b"-": -1}
@@ -108,20 +108,21 @@ def read_gtf(path: Path) -> GeneAnnotation:
     """
     annotation = GeneAnnotation()
     dropped: set[bytes] = set()
-    for number, line in enumerate(lines_of(path), start=1):
-        if line.startswith(b"#") or not line.strip():
-            continue
-        columns = line.rstrip(b"\r\n").split(b"\t")
-        if len(columns) != _COLUMNS:
-            raise _not_gtf(path, number, line)
-        if b"pseudogene" in line:
-            annotation.counts["pseudogene_lines"] += 1
-            if columns[2] == b"transcript":
-                dropped.add(_value(_TRANSCRIPT_ID, columns[8]))
-        elif columns[2] == b"exon":
-            _add_exon(annotation, columns, path, number)
-        elif columns[2] == b"transcript":
-            _add_transcript(annotation, columns)
+    with open_compressed(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.startswith(b"#") or not line.strip():
+                continue
+            columns = line.rstrip(b"\r\n").split(b"\t")
+            if len(columns) != _COLUMNS:
+                raise _not_gtf(path, number, line)
+            if b"pseudogene" in line:
+                annotation.counts["pseudogene_lines"] += 1
+                if columns[2] == b"transcript":
+                    dropped.add(_value(_TRANSCRIPT_ID, columns[8]))
+            elif columns[2] == b"exon":
+                _add_exon(annotation, columns, path, number)
+            elif columns[2] == b"transcript":
+                _add_transcript(annotation, columns)
     _leave_out(annotation, {split_version(name.decode("utf-8", errors="replace"))[0] for name in dropped})
     if not annotation.transcripts:
         message = "No transcript is left of this GTF file."
@@ -224,7 +225,7 @@ def _text(pattern: re.Pattern[bytes], attributes: bytes) -> str:
 
 
 def _not_gtf(path: Path, number: int, line: bytes) -> MalformedFileError:
-    if line.lstrip()[:1] == b"<":
+    if is_markup(line):
         return MalformedFileError("This is a web page or XML message, not GTF.", path=path, line=number)
     found = line.count(b"\t") + 1
     return MalformedFileError(f"A GTF line has nine tab-separated columns, this one {found}.", path=path, line=number)

@@ -6,12 +6,9 @@ line by line, and always to their end: a truncated download is found here, not b
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +16,9 @@ from numpy.typing import NDArray
 
 from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.domain.vocabulary import LONG_READ_THRESHOLD, IndexLength
+from refinebio_assets.rna_seq.compressed import is_markup, open_compressed
 
 _BLOCK_BYTES = 1 << 21
-_GZIP_MAGIC = b"\x1f\x8b"
 _NEWLINE, _RETURN, _AT, _PLUS = b"\n\r@+"
 _LINES_PER_RECORD = 4
 _SHOWN_BYTES = 40
@@ -200,7 +197,7 @@ class _Counter:
             raise self._error(message, first_line)
 
     def _not_a_record(self, start: bytes, line: int) -> MalformedFileError:
-        what = "a web page or XML message" if start.lstrip()[:1] == b"<" else "no FASTQ record"
+        what = "a web page or XML message" if is_markup(start) else "no FASTQ record"
         shown = start.split(b"\n", 1)[0].decode("utf-8", errors="replace")
         return self._error(f"This is {what}: the line should start with '@' but reads {shown!r}.", line)
 
@@ -217,22 +214,6 @@ class _Counter:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """The decompressed bytes of a file in large blocks."""
-    try:
-        with _open(path) as file:
-            while block := file.read(_BLOCK_BYTES):
-                yield block
-    except FileNotFoundError as error:
-        message = "There is no such file."
-        raise MalformedFileError(message, path=path) from error
-    except EOFError as error:
-        message = "The gzip file is truncated."
-        raise MalformedFileError(message, path=path, remedy="Download it again.") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        message = f"The gzip file is damaged ({error})."
-        raise MalformedFileError(message, path=path, remedy="Download it again.") from error
-
-
-def _open(path: Path) -> gzip.GzipFile | BufferedReader:
-    with path.open("rb") as file:
-        compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    return gzip.open(path, "rb") if compressed else path.open("rb")
+    with open_compressed(path) as file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block

@@ -100,8 +100,7 @@ def write_txi_rds(
         ToolMissingError: R or rpy2 is not installed.
         ToolFailedError: R failed; its own words are kept.
     """
-    matrices = {"abundance": abundance, "counts": counts, "length": length}
-    for name, matrix in matrices.items():
+    for name, matrix in (("abundance", abundance), ("counts", counts), ("length", length)):
         if matrix.shape != (len(genes), len(samples)):
             message = f"{name} has shape {matrix.shape}, not genes x samples {(len(genes), len(samples))}"
             raise ValueError(message)
@@ -109,8 +108,15 @@ def write_txi_rds(
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         handed_over, written = Path(folder) / "txi.npz", Path(folder) / path.name
-        names = {"genes": np.array(genes, dtype=np.str_), "samples": np.array(samples, dtype=np.str_)}
-        np.savez(handed_over, counts_from_abundance=np.array(counts_from_abundance), **names, **matrices)
+        np.savez(
+            handed_over,
+            genes=np.array(genes, dtype=np.str_),
+            samples=np.array(samples, dtype=np.str_),
+            abundance=abundance,
+            counts=counts,
+            length=length,
+            counts_from_abundance=np.array(counts_from_abundance),
+        )
         command: list[str | Path] = [sys.executable, "-m", "resources.tools.write_txi_rds", handed_over, written]
         result = run_tool(command, timeout_seconds=timeout_seconds, env=_LOCALE | _python_path())
         require_output(written, tool="R", result=result).replace(path)

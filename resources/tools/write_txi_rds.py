@@ -34,7 +34,7 @@ def _doubles(matrix: NDArray[np.float64]) -> object:
     import rpy2.rinterface as r
 
     flat = np.ascontiguousarray(np.asarray(matrix, dtype=np.float64).ravel(order="F"))
-    return r.FloatSexpVector.from_memoryview(memoryview(flat))
+    return r.FloatSexpVector.from_memoryview(flat.data)
 
 
 def _strings(names: NDArray[np.str_]) -> object:

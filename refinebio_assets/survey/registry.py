@@ -1,0 +1,173 @@
+"""The registry of what can be processed: sequencing instruments, strains of reference genomes, organisms to discover.
+
+One set of tables (``data/``) serves discovery and eligibility alike, so that nothing is discovered that the survey
+then refuses for its platform, and the reverse.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+
+from refinebio_assets.domain.errors import MalformedFileError
+
+RNA_SEQ_PLATFORMS_FILE = "supported_rnaseq_platforms.txt"
+STRAINS_FILE = "organism_strain_mapping.csv"
+TAXON_IDS_FILE = "rna_seq_taxon_ids.txt"
+
+_STRAIN_COLUMNS = ("organism", "species_taxonomy_id", "ensembl_division", "strain", "assembly")
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrainChoice:
+    """The strain whose genome stands for a species in Ensembl; ``organism`` is the UPPER_SNAKE name."""
+
+    organism: str
+    species_taxonomy_id: int
+    division: str
+    strain: str
+    assembly: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformRegistry:
+    """Which platforms are supported, which strain stands for a species, which organisms discovery asks for.
+
+    Attributes:
+        rna_seq_platforms: Instrument names as listed.
+        strains: UPPER_SNAKE organism -> its strain.
+        taxon_ids: NCBI taxon ids, in the order of the table.
+    """
+
+    rna_seq_platforms: tuple[str, ...]
+    strains: Mapping[str, StrainChoice]
+    taxon_ids: tuple[int, ...]
+
+    @classmethod
+    def load(cls, directory: Traversable | None = None) -> PlatformRegistry:
+        """Read and check the tables.
+
+        Args:
+            directory: A folder with the three tables; the packaged ones if not given. A :class:`pathlib.Path` will do.
+
+        Raises:
+            MalformedFileError: A table is missing or empty, or has an empty line, a duplicate, or a value of the
+                wrong form.
+        """
+        folder = files("refinebio_assets.survey") / "data" if directory is None else directory
+        return cls(
+            rna_seq_platforms=_read_platforms(folder / RNA_SEQ_PLATFORMS_FILE),
+            strains=MappingProxyType(_read_strains(folder / STRAINS_FILE)),
+            taxon_ids=_read_taxon_ids(folder / TAXON_IDS_FILE),
+        )
+
+    def rna_seq_platform(self, instrument: str) -> str | None:
+        """The listed name that covers an instrument, or None.
+
+        A listed name covers an instrument of the same name, whatever its letter case and spaces
+        (``IlluminaHiSeq2000``), and one whose name contains the listed one as whole words (``Illumina NovaSeq X
+        Plus``, ``Illumina HiSeq 2000 (Mus musculus)``). The longest one is taken. refine.bio asks for a substring
+        after removing the spaces, by which ``NextSeq 5000`` would pass for ``NextSeq 500``.
+        """
+        words = _words(instrument)
+        covering = [name for name in self.rna_seq_platforms if _covers(_words(name), words)]
+        return max(covering, key=len, default=None)
+
+    def supports_rna_seq(self, instrument: str) -> bool:
+        """Whether RNA-seq runs of an instrument are processed."""
+        return self.rna_seq_platform(instrument) is not None
+
+    def discovery_instruments(self) -> tuple[str, ...]:
+        """Instrument names for the archive's query, as ENA spells them."""
+        return self.rna_seq_platforms
+
+
+@lru_cache(maxsize=4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(name.lower()))
+
+
+def _covers(listed: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    if "".join(listed) == "".join(words):
+        return True
+    return any(words[start : start + len(listed)] == listed for start in range(len(words) - len(listed) + 1))
+
+
+def _lines(table: Traversable) -> list[str]:
+    try:
+        lines = table.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The table cannot be read: {error}."
+        raise MalformedFileError(message, path=str(table)) from error
+    if not lines:
+        message = "The table is empty."
+        raise MalformedFileError(message, path=str(table))
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            message = "The table has an empty line."
+            raise MalformedFileError(message, path=str(table), line=number, remedy="Remove it.")
+    return [line.strip() for line in lines]
+
+
+def _refuse_duplicates(table: Traversable, keys: Iterable[object], *, first_line: int = 1) -> None:
+    seen: dict[object, int] = {}
+    for number, key in enumerate(keys, start=first_line):
+        if key in seen:
+            message = f"The entry is a duplicate of line {seen[key]}."
+            raise MalformedFileError(
+                message,
+                path=str(table),
+                line=number,
+                remedy="Remove one of them.",
+            )
+        seen[key] = number
+
+
+def _whole_number(table: Traversable, line: int, text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        message = f"{text!r} is not an NCBI taxon id."
+        raise MalformedFileError(message, path=str(table), line=line)
+    return int(text)
+
+
+def _read_platforms(table: Traversable) -> tuple[str, ...]:
+    names = _lines(table)
+    _refuse_duplicates(table, ("".join(_words(name)) for name in names))
+    return tuple(names)
+
+
+def _read_taxon_ids(table: Traversable) -> tuple[int, ...]:
+    ids = [_whole_number(table, number, line) for number, line in enumerate(_lines(table), start=1)]
+    _refuse_duplicates(table, ids)
+    return tuple(ids)
+
+
+def _read_strains(table: Traversable) -> dict[str, StrainChoice]:
+    header, *rows = list(csv.reader(_lines(table)))
+    if tuple(header) != _STRAIN_COLUMNS:
+        message = f"The columns must be {', '.join(_STRAIN_COLUMNS)}."
+        raise MalformedFileError(message, path=str(table), line=1)
+    _refuse_duplicates(table, (row[0] for row in rows), first_line=2)
+    choices = [_strain_choice(table, number, row) for number, row in enumerate(rows, start=2)]
+    return {choice.organism: choice for choice in choices}
+
+
+def _strain_choice(table: Traversable, line: int, row: list[str]) -> StrainChoice:
+    if len(row) != len(_STRAIN_COLUMNS) or not all(row):
+        message = f"The line must have {len(_STRAIN_COLUMNS)} filled columns."
+        raise MalformedFileError(message, path=str(table), line=line)
+    organism, taxonomy_id, division, strain, assembly = row
+    return StrainChoice(
+        organism=organism,
+        species_taxonomy_id=_whole_number(table, line, taxonomy_id),
+        division=division,
+        strain=strain,
+        assembly=assembly,
+    )

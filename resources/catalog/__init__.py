@@ -1,0 +1,31 @@
+"""The catalog: what the platform knows about experiments, samples, files, results, and the state of each of them."""
+
+from resources.catalog.accessions import Resolution
+from resources.catalog.catalog import Catalog
+from resources.catalog.computed_files import ComputedFileInfo
+from resources.catalog.ledger import Ledger, LedgerHistoryRow, ReasonCount
+from resources.catalog.ledger_changes import LedgerRow, StateChange
+from resources.catalog.results import FileToRecord, RecordedResult, ResultToRecord
+from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
+from resources.catalog.survey import SurveyOutcome
+from resources.catalog.transcriptome_indices import TranscriptomeIndexInfo, TranscriptomeIndexToRecord
+
+__all__ = [
+    "Catalog",
+    "ComputedFileInfo",
+    "FileToRecord",
+    "Ledger",
+    "LedgerHistoryRow",
+    "LedgerRow",
+    "QuantFileInfo",
+    "ReasonCount",
+    "RecordedResult",
+    "Resolution",
+    "ResultToRecord",
+    "SampleStatus",
+    "SampleToProcess",
+    "StateChange",
+    "SurveyOutcome",
+    "TranscriptomeIndexInfo",
+    "TranscriptomeIndexToRecord",
+]

@@ -1,7 +1,8 @@
 """Tables of the catalog (SQLAlchemy 2).
 
-The catalog holds what the platform knows: experiments, samples, files, results, and the ledger. Large values live in the object
-store; the catalog keeps their key, size and sha256. Every table works on SQLite and PostgreSQL alike.
+The catalog holds what the platform knows: experiments, samples, files, results, and the ledger. Large values live in
+the object store; the catalog keeps their key, size and sha256. Every table works on SQLite and PostgreSQL alike. What
+an archive writes freely is ``Text``: PostgreSQL enforces lengths, and one over-long value must not stop a survey.
 """
 
 from __future__ import annotations
@@ -9,7 +10,21 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Index, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Computed,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -22,14 +37,14 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Refuse times without a zone."""
         if value is not None and value.tzinfo is None:
             message = "a time without a zone cannot be stored"
             raise ValueError(message)
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Times come back in UTC."""
         if value is None:
             return None
@@ -73,7 +88,7 @@ class Platform(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     accession: Mapped[str] = mapped_column(String(255), unique=True)
     name: Mapped[str] = mapped_column(Text)
-    manufacturer: Mapped[str | None] = mapped_column(String(255))
+    manufacturer: Mapped[str | None] = mapped_column(Text)
     technology: Mapped[str] = mapped_column(String(32))
 
 
@@ -109,14 +124,15 @@ class ExperimentAlias(Base):
 
     __tablename__ = "experiment_aliases"
     experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True)
-    alias: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    alias: Mapped[str] = mapped_column(String(255), primary_key=True, index=True)
     experiment: Mapped[Experiment] = relationship(back_populates="aliases")
 
 
 class Sample(Base):
     """A sample: one run for sequencing, one GSM or assay for arrays.
 
-    ``owner_experiment_id`` is the experiment whose partition processes the sample; others that share it read the result.
+    ``owner_experiment_id`` is the experiment whose partition processes the sample; others that share it read the
+    result.
     """
 
     __tablename__ = "samples"
@@ -128,14 +144,14 @@ class Sample(Base):
     organism_id: Mapped[int | None] = mapped_column(ForeignKey("organisms.id"), index=True)
     platform_id: Mapped[int | None] = mapped_column(ForeignKey("platforms.id"), index=True)
     technology: Mapped[str] = mapped_column(String(32))
-    run_accession: Mapped[str | None] = mapped_column(String(64))
-    experiment_accession: Mapped[str | None] = mapped_column(String(64))
-    secondary_sample_accession: Mapped[str | None] = mapped_column(String(64))
-    biosample_accession: Mapped[str | None] = mapped_column(String(64))
-    library_strategy: Mapped[str | None] = mapped_column(String(64))
-    library_source: Mapped[str | None] = mapped_column(String(64))
-    library_selection: Mapped[str | None] = mapped_column(String(64))
-    library_layout: Mapped[str | None] = mapped_column(String(16))
+    run_accession: Mapped[str | None] = mapped_column(String(255))
+    experiment_accession: Mapped[str | None] = mapped_column(String(255))
+    secondary_sample_accession: Mapped[str | None] = mapped_column(String(255))
+    biosample_accession: Mapped[str | None] = mapped_column(String(255))
+    library_strategy: Mapped[str | None] = mapped_column(Text)
+    library_source: Mapped[str | None] = mapped_column(Text)
+    library_selection: Mapped[str | None] = mapped_column(Text)
+    library_layout: Mapped[str | None] = mapped_column(Text)
     has_raw: Mapped[bool] = mapped_column(default=True)
     source_url: Mapped[str | None] = mapped_column(Text)
     annotations: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -145,11 +161,11 @@ class Sample(Base):
 
 
 class SampleAlias(Base):
-    """Another accession of a sample (SRX, SRS, SAMN, GSM). One alias can name several samples (technical replicate runs)."""
+    """Another accession of a sample (SRX, SRS, SAMN, GSM). One alias can name several samples (replicate runs)."""
 
     __tablename__ = "sample_aliases"
     sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), primary_key=True)
-    alias: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    alias: Mapped[str] = mapped_column(String(255), primary_key=True, index=True)
 
 
 class ExperimentSample(Base):
@@ -161,15 +177,20 @@ class ExperimentSample(Base):
 
 
 class SampleHarmonizedValue(Base):
-    """One harmonised metadata value of a sample with its provenance."""
+    """One harmonised metadata value of a sample with its provenance.
+
+    ``value_prefix`` is what the index holds: whole protocols are submitted as values, longer than PostgreSQL allows an
+    index entry (2,704 bytes). To find a value by index, compare both ``value_prefix`` and ``value``.
+    """
 
     __tablename__ = "sample_harmonized_values"
-    __table_args__ = (Index("ix_sample_harmonized_values_field_value", "field", "value", mysql_length=255),)
+    __table_args__ = (Index("ix_sample_harmonized_values_field_value_prefix", "field", "value_prefix"),)
     sample_id: Mapped[int] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), primary_key=True)
     field: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[str] = mapped_column(Text)
-    unit: Mapped[str | None] = mapped_column(String(64))
-    ontology_term_id: Mapped[str | None] = mapped_column(String(64))
+    value_prefix: Mapped[str] = mapped_column(String(255), Computed("substr(value, 1, 255)", persisted=True))
+    unit: Mapped[str | None] = mapped_column(Text)
+    ontology_term_id: Mapped[str | None] = mapped_column(Text)
     raw_key: Mapped[str] = mapped_column(Text)
     raw_value: Mapped[str] = mapped_column(Text)
     rule: Mapped[str] = mapped_column(String(255))
@@ -211,8 +232,8 @@ class Processor(Base):
 class ComputationalResult(Base):
     """One run of a processor: commands, parameters, input hashes.
 
-    ``fingerprint`` identifies inputs, parameters and versions together: the same fingerprint is the same result, so a re-run
-    replaces its row instead of adding one.
+    ``fingerprint`` identifies inputs, parameters and versions together: the same fingerprint is the same result, so a
+    re-run replaces its row instead of adding one.
     """
 
     __tablename__ = "computational_results"
@@ -239,7 +260,9 @@ class ComputedFile(Base):
     kind: Mapped[str] = mapped_column(String(64), index=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
-    result_id: Mapped[int | None] = mapped_column(ForeignKey("computational_results.id", ondelete="CASCADE"), index=True)
+    result_id: Mapped[int | None] = mapped_column(
+        ForeignKey("computational_results.id", ondelete="CASCADE"), index=True
+    )
     sample_id: Mapped[int | None] = mapped_column(ForeignKey("samples.id", ondelete="CASCADE"), index=True)
     experiment_id: Mapped[int | None] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"), index=True)
     organism_id: Mapped[int | None] = mapped_column(ForeignKey("organisms.id"), index=True)
@@ -250,7 +273,17 @@ class TranscriptomeIndex(Base):
     """A Salmon index of an organism, short (k=23) or long (k=31)."""
 
     __tablename__ = "transcriptome_indices"
-    __table_args__ = (Index("uq_transcriptome_indices", "organism_id", "length", "sha256", unique=True),)
+    __table_args__ = (
+        Index("uq_transcriptome_indices", "organism_id", "length", "sha256", unique=True),
+        Index(
+            "uq_transcriptome_indices_current",
+            "organism_id",
+            "length",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     organism_id: Mapped[int] = mapped_column(ForeignKey("organisms.id"), index=True)
     length: Mapped[str] = mapped_column(String(8))
@@ -318,9 +351,10 @@ class Dataset(Base):
 class LedgerEntry(Base):
     """The one present state of an accession.
 
-    ``accession`` may be known before any experiment or sample row exists (state ``discovered``). ``experiment_accession`` is the
-    experiment that owns it (itself for experiments). ``input_fingerprint`` is the fingerprint of the inputs, index and tool version
-    that the state was reached with: another fingerprint means the sample must be done again.
+    ``accession`` may be known before any experiment or sample row exists (state ``discovered``).
+    ``experiment_accession`` is the experiment that owns it (itself for experiments). ``input_fingerprint`` is the
+    fingerprint of the inputs, index and tool version that the state was reached with: another fingerprint means the
+    sample must be done again.
     """
 
     __tablename__ = "ledger"

@@ -1,0 +1,201 @@
+"""The catalog as the rest of the platform sees it. Every method is one transaction and returns detached values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import date
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from refinebio_assets.domain.records import SurveyResult
+from refinebio_assets.domain.vocabulary import IndexLength
+from resources.catalog import accessions, computed_files, discovery, results, samples, survey, transcriptome_indices
+from resources.catalog.accessions import Resolution
+from resources.catalog.computed_files import ComputedFileInfo
+from resources.catalog.engine import Database, create_catalog_engine
+from resources.catalog.experiment_state import refresh_experiment_state
+from resources.catalog.ledger import Ledger
+from resources.catalog.ledger_changes import LedgerRow
+from resources.catalog.results import RecordedResult, ResultToRecord
+from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
+from resources.catalog.survey import SurveyOutcome
+from resources.catalog.transcriptome_indices import TranscriptomeIndexInfo, TranscriptomeIndexToRecord
+
+
+class Catalog:
+    """What the platform knows: experiments, samples, files, results, and the ledger.
+
+    Safe to share between threads; every process connects for itself.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.engine: Engine = database.engine
+        self.ledger = Ledger(database)
+
+    @classmethod
+    def connect(cls, url: str, *, migrate: bool = True) -> Catalog:
+        """Open the catalog behind a SQLAlchemy URL.
+
+        The folder of a SQLite file is created, and the tables are brought up to date unless ``migrate`` is off.
+
+        Raises:
+            ConfigurationError: The URL cannot be used, or the tables are of a newer version.
+        """
+        database = Database(create_catalog_engine(url))
+        if migrate:
+            database.migrate()
+        return cls(database)
+
+    def session(self) -> AbstractContextManager[Session]:
+        """One transaction that may write: committed on success, rolled back on error."""
+        return self._database.session()
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """One transaction that only reads: on SQLite it never waits for a writer."""
+        return self._database.reading()
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def record_survey(self, result: SurveyResult, *, metadata_sha256: str, run_id: str | None = None) -> SurveyOutcome:
+        """Bring experiment, samples, files and ledger to what a survey found; the same survey again changes nothing.
+
+        A sample that is further along than surveyed keeps its state, unless the survey rules it out or its files
+        changed (then it starts again). Samples that the archive no longer lists become ``withdrawn_upstream``; their
+        rows stay. A sample that another experiment owns keeps its owner and becomes a member of this one too.
+
+        Args:
+            result: What the survey found.
+            metadata_sha256: Hash of the raw payload it was made from.
+            run_id: The Dagster run.
+
+        Raises:
+            ValueError: A sample is listed more than once.
+        """
+        with self.session() as session:
+            return survey.record_survey(session, result, metadata_sha256=metadata_sha256, run_id=run_id)
+
+    def refresh_experiment_state(
+        self, experiment: str, *, processed: bool = False, run_id: str | None = None
+    ) -> LedgerRow:
+        """Derive the experiment's ledger entry from its samples and give it back.
+
+        ``processed`` says that its expression was just made; it stays processed until a sample is quantified,
+        withdrawn or ruled out. Otherwise it is ``quantified`` if all eligible samples are, else ``surveyed``.
+
+        Raises:
+            NotFoundError: The experiment is not in the catalog.
+        """
+        with self.session() as session:
+            return refresh_experiment_state(session, experiment, processed=processed, run_id=run_id)
+
+    def ledger_is_complete(self, experiment: str) -> tuple[int, int]:
+        """Samples of the experiment in the catalog, and how many of them have a state in the ledger: must be equal."""
+        with self.reading() as session:
+            return samples.ledger_completeness(session, experiment)
+
+    def resolve(self, queries: Sequence[str]) -> list[Resolution]:
+        """What each query names, in their order: any accession that an archive gave, in any letter case."""
+        with self.reading() as session:
+            return accessions.resolve(session, queries)
+
+    def titles(self, accessions: Sequence[str]) -> dict[str, str]:
+        """Titles of experiments and samples by accession; unknown accessions are absent."""
+        with self.reading() as session:
+            return samples.titles(session, accessions)
+
+    def samples_to_quantify(self, experiment: str) -> list[SampleToProcess]:
+        """Eligible RNA-seq samples that the experiment owns, in any state, by accession."""
+        with self.reading() as session:
+            return samples.samples_to_quantify(session, experiment)
+
+    def quant_files(self, experiment: str) -> list[QuantFileInfo]:
+        """Quant files of all eligible RNA-seq samples of the experiment, owned or shared, by accession."""
+        with self.reading() as session:
+            return samples.quant_files(session, experiment)
+
+    def sample_statuses(self, accessions: Sequence[str]) -> dict[str, SampleStatus]:
+        """Ledger entries of samples with title, organism and platform; unknown accessions are absent."""
+        with self.reading() as session:
+            return samples.sample_statuses(session, accessions)
+
+    def experiment_organisms(self, experiment: str) -> list[str]:
+        """UPPER_SNAKE names of the organisms of the experiment's eligible RNA-seq samples."""
+        with self.reading() as session:
+            return samples.experiment_organisms(session, experiment)
+
+    def experiment_files(self, experiment: str) -> list[ComputedFileInfo]:
+        """Computed files of the experiment as a whole (not of single samples), by key."""
+        with self.reading() as session:
+            return computed_files.experiment_files(session, experiment)
+
+    def record_result(self, result: ResultToRecord) -> RecordedResult:
+        """Write a result and its files.
+
+        The same fingerprint again replaces the result in place, and so does the same key with a file. Older files of
+        the same kind and subject are removed from the catalog; their keys are given back so that the store can forget
+        them.
+
+        Raises:
+            NotFoundError: A file belongs to a sample or experiment that the catalog does not have.
+        """
+        with self.session() as session:
+            return results.record_result(session, result)
+
+    def record_transcriptome_index(self, index: TranscriptomeIndexToRecord, result: ResultToRecord) -> int:
+        """Write an index and its result; it is the current one of its organism and length from now on.
+
+        Returns:
+            The index's row id.
+        """
+        with self.session() as session:
+            return transcriptome_indices.record_transcriptome_index(session, index, result)
+
+    def current_transcriptome_index(self, organism: str, length: IndexLength) -> TranscriptomeIndexInfo | None:
+        """The index that new quantifications of an organism (UPPER_SNAKE) use, None if there is none yet."""
+        with self.reading() as session:
+            return transcriptome_indices.current_transcriptome_index(session, organism, length)
+
+    def cursor(self, source: str) -> str | None:
+        """How far a discovery source has been read, None if never."""
+        with self.reading() as session:
+            return discovery.read_cursor(session, source)
+
+    def set_cursor(self, source: str, cursor: str) -> None:
+        """Remember how far a discovery source has been read."""
+        with self.session() as session:
+            discovery.write_cursor(session, source, cursor)
+
+    def is_outdated(self, experiment: str, last_updated: date | str | None) -> bool:
+        """Whether an experiment was never surveyed, or has changed upstream since.
+
+        Args:
+            experiment: Any of its accessions.
+            last_updated: The day the archive changed it last, as date or ISO text; None or empty if it does not say.
+
+        Raises:
+            ValueError: The text is no ISO date.
+        """
+        if isinstance(last_updated, str):
+            last_updated = date.fromisoformat(last_updated) if last_updated else None
+        with self.reading() as session:
+            return discovery.is_outdated(session, experiment, last_updated)
+
+    def has_experiments(self) -> bool:
+        """Whether any experiment was ever surveyed."""
+        with self.reading() as session:
+            return discovery.has_experiments(session)
+
+    def property(self, name: str) -> str | None:
+        """A property of the catalog as a whole, None if it was never set."""
+        with self.reading() as session:
+            return discovery.read_property(session, name)
+
+    def set_property(self, name: str, value: str) -> None:
+        """Set a property of the catalog as a whole."""
+        with self.session() as session:
+            discovery.write_property(session, name, value)

@@ -1,0 +1,91 @@
+"""The ledger entry of an experiment follows from those of its samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from refinebio_assets.domain.errors import NotFoundError
+from refinebio_assets.domain.records import LedgerDecision
+from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, LedgerKind, SampleState
+from resources.catalog.ledger import accessions_of_experiment
+from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, ledger_row, read_entries
+from resources.catalog.models import Experiment, LedgerEntry
+
+DONE_STATES = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED})
+"""States of samples whose expression is measured."""
+
+_WORDS: Mapping[SampleState, str] = {
+    SampleState.CORRUPT_FILE: "have a corrupt file",
+    SampleState.FAILED_QC: "failed quality control",
+    SampleState.FAILED_PROCESSING: "failed in processing",
+    SampleState.UNSUPPORTED_PLATFORM: "are of an unsupported platform",
+    SampleState.WRONG_LIBRARY_STRATEGY: "are of another library strategy",
+    SampleState.CONTROLLED_ACCESS: "are under controlled access",
+    SampleState.NO_RAW_FILE: "have no raw file",
+    SampleState.WITHDRAWN_UPSTREAM: "were withdrawn from the archive",
+    SampleState.SUPERSEDED: "are superseded",
+}
+"""How a number of samples in a state that ends their way is put in a message."""
+
+
+def refresh_experiment_state(
+    session: Session, experiment: str, *, processed: bool = False, run_id: str | None = None
+) -> LedgerRow:
+    """Derive the experiment's entry from its samples.
+
+    ``processed`` if the caller says that its expression was just made, or if it was and no sample has been quantified,
+    withdrawn or ruled out since; else ``quantified`` if all eligible samples are; else ``surveyed``.
+
+    Raises:
+        NotFoundError: The catalog has no such experiment.
+    """
+    if session.scalar(select(Experiment.id).where(Experiment.accession == experiment)) is None:
+        message = f"Experiment {experiment} is not in the catalog."
+        raise NotFoundError(message, remedy=f"Survey it first: refinebio survey {experiment}")
+    before = read_entries(session, [experiment]).get(experiment)
+    accessions = accessions_of_experiment(experiment).subquery()
+    samples = [
+        ledger_row(entry)
+        for entry in session.scalars(
+            select(LedgerEntry).join(accessions, accessions.c.accession == LedgerEntry.accession)
+        )
+    ]
+    decision = experiment_decision(samples, processed=processed or _still_processed(before, samples))
+    change = StateChange(
+        accession=experiment,
+        kind=LedgerKind.EXPERIMENT,
+        experiment_accession=experiment,
+        decision=decision,
+        run_id=run_id,
+    )
+    apply_changes(session, [change])
+    return read_entries(session, [experiment])[experiment]
+
+
+def _still_processed(before: LedgerRow | None, samples: Sequence[LedgerRow]) -> bool:
+    if before is None or before.state is not SampleState.PROCESSED:
+        return False
+    outdating = INELIGIBLE_STATES | {SampleState.QUANTIFIED}
+    return not any(sample.state in outdating and sample.updated_at > before.updated_at for sample in samples)
+
+
+def experiment_decision(samples: Sequence[LedgerRow], *, processed: bool) -> LedgerDecision:
+    """State, reason and message of an experiment with these samples."""
+    counts = Counter(sample.state for sample in samples)
+    eligible = sum(count for state, count in counts.items() if state not in INELIGIBLE_STATES)
+    done = sum(counts[state] for state in DONE_STATES)
+    others = "".join(f"; {counts[state]} {words}" for state, words in _WORDS.items() if counts[state])
+    if processed:
+        message = f"Expression of {done} of {eligible} eligible samples is ready{others}."
+        return LedgerDecision(state=SampleState.PROCESSED, reason="expression_ready", message=message)
+    if not eligible:
+        message = f"None of {len(samples)} samples is eligible{others}."
+        return LedgerDecision(state=SampleState.SURVEYED, reason="no_eligible_samples", message=message)
+    message = f"{done} of {eligible} eligible samples quantified{others}."
+    if done == eligible:
+        return LedgerDecision(state=SampleState.QUANTIFIED, reason="all_samples_quantified", message=message)
+    return LedgerDecision(state=SampleState.SURVEYED, reason="samples_not_quantified", message=message)

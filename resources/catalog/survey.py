@@ -1,0 +1,246 @@
+"""Recording a survey: one transaction, by accession; recording the same survey twice changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.orm import Session
+
+from refinebio_assets.domain.records import ExperimentRecord, LedgerDecision, SurveyedSample, SurveyResult
+from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, LedgerKind, SampleState
+from resources.catalog.experiment_state import refresh_experiment_state
+from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, read_entries
+from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, LedgerEntry, Sample, now
+from resources.catalog.statements import chunks, plain_json, rows_where_in, storable_text, upsert
+from resources.catalog.survey_samples import WrittenSamples, write_samples
+
+_EXPERIMENT_TEXTS = (
+    "title",
+    "description",
+    "institution",
+    "protocol",
+    "pubmed_id",
+    "publication_doi",
+    "publication_title",
+    "source_url",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyOutcome:
+    """What recording a survey did: samples new, updated and unchanged, and the states they are in now."""
+
+    experiment: str
+    new: int
+    updated: int
+    unchanged: int
+    states: Mapping[str, int]
+    aliases: tuple[str, ...]
+
+
+def record_survey(session: Session, result: SurveyResult, *, metadata_sha256: str, run_id: str | None) -> SurveyOutcome:
+    """Write experiment, samples, files and ledger states; see :meth:`resources.catalog.Catalog.record_survey`."""
+    experiment = result.experiment.accession
+    _refuse_repeated_samples(result)
+    _wait_for_other_survey(session, experiment)
+    experiment_id = _write_experiment(session, result, metadata_sha256)
+    aliases = _write_aliases(session, experiment_id, result.experiment)
+    written = write_samples(session, experiment_id, [sample.record for sample in result.samples])
+    gone = _write_membership(session, experiment_id, written)
+    changes = [
+        *_sample_changes(session, result.samples, written, run_id),
+        *(_withdrawal(accession, experiment, run_id) for accession in gone),
+        *_superseded_aliases(session, experiment, aliases, run_id),
+    ]
+    apply_changes(session, changes)
+    refresh_experiment_state(session, experiment, run_id=run_id)
+    states = read_entries(session, [*written.ids, *gone]).values()
+    return SurveyOutcome(
+        experiment=experiment,
+        new=len(written.new),
+        updated=len(written.updated),
+        unchanged=len(result.samples) - len(written.new) - len(written.updated),
+        states=dict(sorted(Counter(entry.state.value for entry in states).items())),
+        aliases=aliases,
+    )
+
+
+def _refuse_repeated_samples(result: SurveyResult) -> None:
+    counts = Counter(sample.record.accession for sample in result.samples)
+    repeated = [accession for accession, count in counts.items() if count > 1]
+    if repeated:
+        message = f"The survey of {result.experiment.accession} lists samples more than once: {', '.join(repeated)}"
+        raise ValueError(message)
+
+
+def _wait_for_other_survey(session: Session, experiment: str) -> None:
+    """Two surveys of one experiment are recorded one after the other (SQLite has one writer anyway)."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": experiment})
+
+
+def _write_experiment(session: Session, result: SurveyResult, metadata_sha256: str) -> int:
+    record = result.experiment
+    columns: dict[str, Any] = {
+        "source": record.source.value,
+        "technology": record.technology.value,
+        "publication_authors": plain_json(record.publication_authors),
+        "first_published": record.first_published,
+        "last_updated": record.last_updated,
+        "annotations": plain_json(record.annotations),
+        "coverage": plain_json(result.coverage),
+        "metadata_sha256": metadata_sha256,
+    }
+    for name in _EXPERIMENT_TEXTS:
+        value = getattr(record, name)
+        columns[name] = None if value is None else storable_text(value)
+    query = select(Experiment.id, *(getattr(Experiment, name) for name in columns))
+    stored = session.execute(query.where(Experiment.accession == record.accession)).one_or_none()
+    if stored is not None and all(getattr(stored, name) == value for name, value in columns.items()):
+        return int(stored.id)
+    moment = now()
+    row = {"accession": record.accession, "created_at": moment, "updated_at": moment, **columns}
+    (written,) = upsert(session, Experiment, [row], key=["accession"], returning=[Experiment.id])
+    return int(written.id)
+
+
+def _write_aliases(session: Session, experiment_id: int, record: ExperimentRecord) -> tuple[str, ...]:
+    wanted = {storable_text(alias) for alias in record.aliases} - {record.accession}
+    stored = set(session.scalars(select(ExperimentAlias.alias).where(ExperimentAlias.experiment_id == experiment_id)))
+    for chunk in chunks(sorted(stored - wanted)):
+        session.execute(
+            delete(ExperimentAlias).where(
+                ExperimentAlias.experiment_id == experiment_id, ExperimentAlias.alias.in_(chunk)
+            )
+        )
+    rows = [{"experiment_id": experiment_id, "alias": alias} for alias in wanted - stored]
+    upsert(session, ExperimentAlias, rows, key=["experiment_id", "alias"])
+    return tuple(sorted(wanted))
+
+
+def _write_membership(session: Session, experiment_id: int, written: WrittenSamples) -> list[str]:
+    """Add missing members; gives back the accessions of owned samples that the archive no longer lists anywhere.
+
+    A sample that left this experiment but belongs to another one is not withdrawn: it is only unlinked, and owned by
+    that other one from now on.
+    """
+    members = session.execute(
+        select(Sample.id, Sample.accession, Sample.owner_experiment_id)
+        .join(ExperimentSample, ExperimentSample.sample_id == Sample.id)
+        .where(ExperimentSample.experiment_id == experiment_id)
+    ).all()
+    present = {member.id for member in members}
+    rows = [{"experiment_id": experiment_id, "sample_id": id_} for id_ in written.ids.values() if id_ not in present]
+    upsert(session, ExperimentSample, rows, key=["experiment_id", "sample_id"])
+    gone = {member.id: member for member in members if member.accession not in written.ids}
+    elsewhere: dict[int, int] = {
+        row.sample_id: row.other
+        for row in rows_where_in(
+            session,
+            select(ExperimentSample.sample_id, func.min(ExperimentSample.experiment_id).label("other"))
+            .where(ExperimentSample.experiment_id != experiment_id)
+            .group_by(ExperimentSample.sample_id),
+            ExperimentSample.sample_id,
+            sorted(gone),
+        )
+    }
+    _unlink(session, experiment_id, sorted(elsewhere))
+    for other_experiment_id in sorted(set(elsewhere.values())):
+        owned = [
+            gone[id_].accession
+            for id_, other in elsewhere.items()
+            if other == other_experiment_id and gone[id_].owner_experiment_id == experiment_id
+        ]
+        _hand_over(session, owned, other_experiment_id)
+    return sorted(member.accession for id_, member in gone.items() if id_ not in elsewhere)
+
+
+def _unlink(session: Session, experiment_id: int, sample_ids: Sequence[int]) -> None:
+    for chunk in chunks(sample_ids):
+        session.execute(
+            delete(ExperimentSample).where(
+                ExperimentSample.experiment_id == experiment_id, ExperimentSample.sample_id.in_(chunk)
+            )
+        )
+
+
+def _hand_over(session: Session, samples: Sequence[str], experiment_id: int) -> None:
+    """Make another experiment the owner of samples."""
+    owner = select(Experiment.accession).where(Experiment.id == experiment_id).scalar_subquery()
+    for chunk in chunks(sorted(samples)):
+        session.execute(update(Sample).where(Sample.accession.in_(chunk)).values(owner_experiment_id=experiment_id))
+        session.execute(
+            update(LedgerEntry)
+            .where(LedgerEntry.accession.in_(chunk))
+            .values(experiment_accession=owner)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _sample_changes(
+    session: Session, samples: Sequence[SurveyedSample], written: WrittenSamples, run_id: str | None
+) -> Iterable[StateChange]:
+    before = read_entries(session, written.ids)
+    owners = {
+        row.id: row.accession
+        for row in rows_where_in(
+            session, select(Experiment.id, Experiment.accession), Experiment.id, sorted({*written.owner_ids.values()})
+        )
+    }
+    for sample in samples:
+        accession = sample.record.accession
+        other_files = accession in written.with_other_files
+        if _keeps_state(before.get(accession), sample.decision, other_files=other_files):
+            continue
+        yield StateChange(
+            accession=accession,
+            kind=LedgerKind.SAMPLE,
+            experiment_accession=owners[written.owner_ids[accession]],
+            decision=sample.decision,
+            run_id=run_id,
+            forget_attempts=other_files,
+        )
+
+
+def _keeps_state(before: LedgerRow | None, decision: LedgerDecision, *, other_files: bool) -> bool:
+    """Whether a sample is further along than a survey can bring it, and the survey found nothing against that."""
+    if before is None or before.state in INELIGIBLE_STATES | {SampleState.DISCOVERED, SampleState.SURVEYED}:
+        return False
+    return decision.state not in INELIGIBLE_STATES and not other_files
+
+
+def _withdrawal(accession: str, experiment: str, run_id: str | None) -> StateChange:
+    decision = LedgerDecision(
+        state=SampleState.WITHDRAWN_UPSTREAM,
+        reason="not_listed_any_more",
+        message=f"The archive no longer lists this sample in {experiment}.",
+    )
+    return StateChange(
+        accession=accession,
+        kind=LedgerKind.SAMPLE,
+        experiment_accession=experiment,
+        decision=decision,
+        run_id=run_id,
+    )
+
+
+def _superseded_aliases(
+    session: Session, experiment: str, aliases: Sequence[str], run_id: str | None
+) -> Iterable[StateChange]:
+    """An experiment that was discovered under another accession is this one: it must not wait for a survey for ever."""
+    decision = LedgerDecision(
+        state=SampleState.SUPERSEDED, reason="known_as", message=f"This is another accession of {experiment}."
+    )
+    for accession, entry in read_entries(session, aliases).items():
+        if entry.kind is LedgerKind.EXPERIMENT and entry.state is SampleState.DISCOVERED:
+            yield StateChange(
+                accession=accession,
+                kind=LedgerKind.EXPERIMENT,
+                experiment_accession=experiment,
+                decision=decision,
+                run_id=run_id,
+            )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError
-from refinebio_assets.rna_seq.compressed import BROKEN_FILE_REMEDY, read_bytes
+from refinebio_assets.rna_seq.whole_file import BROKEN_FILE_REMEDY, read_bytes
 
 # Column names met in the wild, lower case, letters only (BioMart, GenomicFeatures, tximeta, nf-core, refine.bio).
 TRANSCRIPT_COLUMNS = frozenset(

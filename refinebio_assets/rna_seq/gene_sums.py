@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.rna_seq._quant_sf import sum_by_gene
-from refinebio_assets.rna_seq.compressed import read_bytes
+from refinebio_assets.rna_seq.whole_file import read_bytes
 from refinebio_assets.rna_seq.gene_map import GeneMap
 from refinebio_assets.rna_seq.quant_sf import QuantSf, parse_quant_sf, read_quant_sf
 
@@ -67,7 +67,7 @@ class GeneSummarizer:
         """
         is_first = path == self._first_path
         sums = self._sum_columns(self._first, self._gene_of_row) if is_first else self._sum_file(path)
-        abundance, counts, weighted_length, transcript_lengths = sums[:-1].T
+        abundance, counts, weighted_length, transcript_lengths = np.ascontiguousarray(sums[:-1].T)
         with np.errstate(invalid="ignore", divide="ignore"):
             length = weighted_length / abundance
         return SampleSums(abundance, counts, length, transcript_lengths)
@@ -76,7 +76,7 @@ class GeneSummarizer:
         data = read_bytes(path)
         first = self._first
         if sum_by_gene(data, first.prefixes, first.prefix_ends, self._gene_of_row, self._sums):
-            return self._sums.copy()
+            return self._sums
         quant = parse_quant_sf(
             data, path
         )  # raises if the file is malformed; else the order differs, or the transcripts
@@ -127,12 +127,12 @@ class MeanLengths:
 
     def add(self, sums: SampleSums) -> None:
         """Take in one sample."""
-        defined = ~np.isnan(sums.length)
+        undefined = sums.abundance == 0
         self._samples += 1
-        self._defined += defined
-        np.add(self._sum, sums.length, out=self._sum, where=defined)
+        self._defined += ~undefined
+        self._sum += np.where(undefined, 0, sums.length)
         with np.errstate(divide="ignore"):  # a length of 0 makes the geometric mean 0
-            np.add(self._sum_of_logs, np.log(sums.length), out=self._sum_of_logs, where=defined)
+            self._sum_of_logs += np.log(np.where(undefined, 1, sums.length))
         self._transcript_lengths += sums.transcript_lengths
 
     def fill(self) -> FloatVector:

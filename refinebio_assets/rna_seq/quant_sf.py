@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError
 from refinebio_assets.rna_seq._quant_sf import QuantSfError, parse
-from refinebio_assets.rna_seq.compressed import BROKEN_FILE_REMEDY, read_bytes
+from refinebio_assets.rna_seq.whole_file import BROKEN_FILE_REMEDY, read_bytes
 
 COLUMNS = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
 HEADER = "\t".join(COLUMNS)
@@ -149,7 +149,7 @@ def find_quant_files(paths: Iterable[Path]) -> list[QuantSource]:
     share a folder, after the files themselves (``SRR1_quant.sf.gz`` -> ``SRR1``).
 
     Raises:
-        InputError: A path does not exist, a folder has no quant file or two for one sample, or two samples share a name.
+        InputError: A path does not exist, a folder has none or two of one sample, or two samples share a name.
     """
     files: list[Path] = []
     for path in paths:

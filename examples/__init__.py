@@ -1,0 +1,1 @@
+"""Bundled studies, and the local archive that serves them over HTTP in the public archives' URL shapes."""

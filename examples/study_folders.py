@@ -1,0 +1,110 @@
+"""Studies on disk, as the local archive reads them.
+
+A study folder holds::
+
+    read_run.json                 ENA read_run rows (columns that are missing count as empty)
+    study.json                    ENA study rows
+    biosamples/{ACCESSION}.json   BioSamples records
+    xref.json                     ENA cross-reference rows, each with "Target Primary Accession"
+    pubmed.json                   PubMed summaries by id
+    ensembl/species.json          genomes by Ensembl division
+    ensembl/releases.json         current release by Ensembl division
+    files/{host}/{path}           any file of an archive's file server
+
+Only ``read_run.json`` must be there. Folders may be added and changed while an archive serves them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Row = dict[str, Any]
+
+RUNS = "read_run.json"
+
+_SAME_SERVER = {"ftp.ensemblgenomes.org": "ftp.ensemblgenomes.ebi.ac.uk"}
+"""Hosts that are another name of one server."""
+
+
+class StudyFolders:
+    """Reads study folders, again whenever a file changed.
+
+    Args:
+        roots: Study folders, or folders of study folders.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = [root.resolve() for root in roots]
+        self._lock = threading.Lock()
+        self._parsed: dict[Path, tuple[tuple[int, int], Any]] = {}
+
+    def folders(self) -> list[Path]:
+        """The study folders that are there now."""
+        return [folder for root in self._roots for folder in _studies_in(root)]
+
+    def rows(self, name: str) -> Iterator[Row]:
+        """The rows of ``{name}.json`` of all studies."""
+        for folder in self.folders():
+            yield from self._read(folder / f"{name}.json", default=[])
+
+    def records(self, name: str) -> dict[str, Any]:
+        """The merged JSON objects ``{name}.json`` of all studies; the first study wins."""
+        merged: dict[str, Any] = {}
+        for folder in self.folders():
+            merged = {**self._read(folder / f"{name}.json", default={}), **merged}
+        return merged
+
+    def biosample(self, accession: str) -> Row | None:
+        """A BioSamples record, None if no study has it."""
+        for folder in self.folders():
+            path = _below(folder / "biosamples", f"{accession}.json")
+            if path is not None:
+                record: Row = self._read(path, default={})
+                return record
+        return None
+
+    def file(self, host: str, path: str) -> Path | None:
+        """A file of an archive's file server, None if no study has it below its ``files`` folder."""
+        for folder in self.folders():
+            found = _below(folder / "files" / _SAME_SERVER.get(host, host), path)
+            if found is not None:
+                return found
+        return None
+
+    def _read(self, path: Path, *, default: Any) -> Any:
+        """The JSON value of a file, parsed again only when the file changed."""
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return default
+        version = (status.st_mtime_ns, status.st_size)
+        with self._lock:
+            known = self._parsed.get(path)
+        if known is not None and known[0] == version:
+            return known[1]
+        value = orjson.loads(path.read_bytes())
+        with self._lock:
+            self._parsed[path] = (version, value)
+        return value
+
+
+def _studies_in(root: Path) -> list[Path]:
+    if (root / RUNS).is_file():
+        return [root]
+    if not root.is_dir():
+        return []
+    return sorted(folder for folder in root.iterdir() if (folder / RUNS).is_file())
+
+
+def _below(folder: Path, path: str) -> Path | None:
+    """The file at a relative path, None if it is not there or would lie outside the folder."""
+    relative = path.strip("/")
+    if not relative or "\0" in relative:
+        return None
+    real = (folder / relative).resolve()
+    return real if real.is_relative_to(folder.resolve()) and real.is_file() else None

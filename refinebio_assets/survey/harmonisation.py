@@ -253,7 +253,7 @@ def _age(contributions: list[_Contribution]) -> HarmonizedValue | None:
 
 
 def parse_age(text: str) -> tuple[str, str | None] | None:
-    """``29 years old`` -> ``("29", "year")``, ``57`` -> ``("57", None)``; None if there is more than a number and a unit."""
+    """``29 years old`` -> ``("29", "year")``, ``57`` -> ``("57", None)``; None if it is not a number with a unit."""
     match = _AGE.fullmatch(" ".join(text.lower().split()))
     if match is None:
         return None

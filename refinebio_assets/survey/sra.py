@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from refinebio_assets.domain.accessions import EXPERIMENT_TYPES, AccessionType, SourceArchive
@@ -44,7 +44,7 @@ _RUNS = frozenset({AccessionType.SRA_RUN})
 _EXPERIMENTS = frozenset({AccessionType.SRA_EXPERIMENT})
 _SAMPLES = frozenset({AccessionType.SRA_SAMPLE})
 _BIOSAMPLES = frozenset({AccessionType.BIOSAMPLE})
-_GSM_ALIAS = re.compile(r"(GSM[0-9]+)(?:_r[0-9]+)?")
+_GSM_ALIAS = re.compile(r"(GSM[0-9]+)(?:_r[0-9]+)?", re.IGNORECASE)
 _GSM_IN_TITLE = re.compile(r"(?:^|; ?)(GSM[0-9]+): ")
 _PROTOCOL_COLUMNS = (
     "extraction_protocol",
@@ -227,6 +227,8 @@ def _survey_run(
     facts = RunFacts(run=run, row=row, biosample_text=biosample_text(biosample), organism=organism, reads=reads)
     decision = rules.decide(facts)
     record = _sample_record(run, row, biosample, harmonization, reads, organism=organism)
+    if run in rules.blacklist:
+        record = replace(record, files=())  # nothing of it may be downloaded
     return _SurveyedRun(
         sample=SurveyedSample(record=record, decision=decision), unmatched_keys=harmonization.unmatched_keys
     )
@@ -295,7 +297,7 @@ def _sample_aliases(row: Row) -> tuple[str, ...]:
         *accessions(row, "sample_accession", _BIOSAMPLES),
     ]
     for column in ("sample_alias", "run_alias", "experiment_alias"):
-        aliases += [match.group(1) for entry in entries(row, column) if (match := _GSM_ALIAS.fullmatch(entry.upper()))]
+        aliases += [match.group(1).upper() for entry in entries(row, column) if (match := _GSM_ALIAS.fullmatch(entry))]
     aliases += _GSM_IN_TITLE.findall(text(row, "experiment_title"))
     return tuple(dict.fromkeys(aliases))
 

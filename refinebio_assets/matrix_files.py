@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -106,10 +107,19 @@ def write_anndata(path: Path, value: anndata.AnnData) -> None:
         if kind is MatrixFormat.H5AD:
             value.write_h5ad(temporary, compression="gzip")
         elif kind is MatrixFormat.ZARR:
-            value.write_zarr(temporary)
+            _write_zarr(temporary, value)
         else:
             message = f"A {kind} file holds a single matrix, not an AnnData."
             raise InputError(message, path=path, remedy="Use .h5ad or .zarr.")
+
+
+def _write_zarr(path: Path, value: anndata.AnnData) -> None:
+    """As zarr format 2, which every zarr library reads; anndata announces that its default will change."""
+    from anndata import settings
+
+    with settings.override(zarr_write_format=2), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Writing zarr v2 data", UserWarning)
+        value.write_zarr(path)
 
 
 @contextmanager

@@ -1,1 +1,4 @@
-"""The vocabulary of the platform: accessions, organisms, technologies, sample states, records. Imports nothing of ours."""
+"""The vocabulary of the platform: accessions, organisms, technologies, sample states, records.
+
+Imports nothing of ours.
+"""

@@ -1,8 +1,8 @@
 """Accession grammars of the public archives.
 
 Sources: INSDC accession prefixes (https://www.ebi.ac.uk/ena/browser/guidelines/accession-numbers), GEO overview
-(https://www.ncbi.nlm.nih.gov/geo/info/overview.html), BioStudies/ArrayExpress identifiers. Numbers may have any length: the
-archives keep growing past the six and seven digits of older patterns.
+(https://www.ncbi.nlm.nih.gov/geo/info/overview.html), BioStudies/ArrayExpress identifiers. Numbers may have any
+length: the archives keep growing past the six and seven digits of older patterns.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class Accession:
 def parse_accession(text: str) -> Accession:
     """Read an accession code.
 
-    The whole text must match one grammar: an accession is never cut out of a longer word, so one is never taken for another.
+    The whole text must match one grammar: an accession is never cut out of a longer word, so one is never taken for
+    another.
 
     Args:
         text: The code, in any letter case, with or without surrounding white space.
@@ -109,8 +110,9 @@ def parse_accession(text: str) -> Accession:
     for accession_type, pattern in _GRAMMARS:
         if pattern.fullmatch(value):
             return Accession(value, accession_type)
+    message = f"{text.strip()!r} is not an accession code of a known archive."
     raise UnsupportedAccessionError(
-        f"{text.strip()!r} is not an accession code of a known archive.",
+        message,
         remedy="Give an SRA/ENA study or run (SRP…, SRR…), a project (PRJ…), a GEO series (GSE…), an ArrayExpress "
         'experiment (E-MTAB-…), or an organism name such as "Danio rerio" to build a transcriptome index.',
     )

@@ -19,8 +19,8 @@
     │   └── ToolFailedError           exited non-zero, was killed or left no output: its own words are kept
     └── ObjectStoreError              the object store refused or lost something
 
-Every class carries a stable ``code`` (used by ``--json`` output, GraphQL ``extensions.code`` and the ledger's reasons) and says
-whether trying again can help (``retryable``).
+Every class carries a stable ``code`` (used by ``--json`` output, GraphQL ``extensions.code`` and the ledger's
+reasons) and says whether trying again can help (``retryable``).
 """
 
 from __future__ import annotations
@@ -131,7 +131,10 @@ class ArchiveError(RefinebioError):
 
 
 class TransientArchiveError(ArchiveError):
-    """The archive is unwell right now (time-out, reset, 5xx, 429, an error page with status 200); trying again later can help."""
+    """The archive is unwell right now (time-out, reset, 5xx, 429, an error page with status 200).
+
+    Trying again later can help.
+    """
 
     code = "archive_unavailable"
     retryable = True

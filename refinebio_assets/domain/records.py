@@ -17,7 +17,8 @@ OriginalFileKind = Literal["fastq", "sra", "cel", "table", "archive", "genome_fa
 class OriginalFile:
     """A file in a public archive.
 
-    ``mate`` is 1 or 2 for paired FASTQ, 0 otherwise. ``size_bytes`` and ``md5`` are what the archive announces, None if it does not.
+    ``mate`` is 1 or 2 for paired FASTQ, 0 otherwise. ``size_bytes`` and ``md5`` are what the archive announces, None
+    if it does not.
     """
 
     url: str
@@ -57,8 +58,8 @@ class LedgerDecision:
 class SampleRecord:
     """A sample: for sequencing one run (as in refine.bio), for arrays one GSM or assay.
 
-    ``aliases`` are other accessions of the same sample (SRX, SRS, SAMN, GSM) without its own. ``annotations`` is the raw,
-    unflattened metadata of the archives. ``organism`` is the UPPER_SNAKE name.
+    ``aliases`` are other accessions of the same sample (SRX, SRS, SAMN, GSM) without its own. ``annotations`` is the
+    raw, unflattened metadata of the archives. ``organism`` is the UPPER_SNAKE name.
     """
 
     accession: str
@@ -133,8 +134,8 @@ class SurveyResult:
 class GenomeSource:
     """Where an organism's genome and annotation lie, for building a transcriptome index.
 
-    ``division`` is the Ensembl division (``EnsemblVertebrates``, ``EnsemblPlants`` …), ``collection`` the folder of a collection
-    database (bacteria, fungi) or None.
+    ``division`` is the Ensembl division (``EnsemblVertebrates``, ``EnsemblPlants`` …), ``collection`` the folder of
+    a collection database (bacteria, fungi) or None.
     """
 
     organism: str
@@ -147,3 +148,28 @@ class GenomeSource:
     cdna_fasta: OriginalFile | None = None
     collection: str | None = None
     strain: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantFileRecord:
+    """A usable quant file: where it lies in the object store, what it was made from, and how much mapped."""
+
+    sample: str
+    key: str
+    sha256: str
+    size_bytes: int
+    fingerprint: str
+    num_processed: int | None = None
+    num_mapped: int | None = None
+    percent_mapped: float | None = None
+    library_type: str | None = None
+    index_length: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantFiles:
+    """The usable quant files of an experiment, by sample. ``organism`` is UPPER_SNAKE; several are joined with commas."""
+
+    experiment: str
+    organism: str
+    files: tuple[QuantFileRecord, ...]

@@ -1,0 +1,1 @@
+"""RNA-seq: transcriptome indices, Salmon quantification, tximport."""

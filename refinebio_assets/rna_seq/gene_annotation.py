@@ -25,15 +25,16 @@ _VERSIONED = re.compile(r"((?:ENS[A-Z]*[GT]\d{11})|(?:WBGene\d{8})|(?:FB(?:gn|tr
 
 
 def _attribute(name: str) -> re.Pattern[bytes]:
-    return re.compile(rb"(?:^|[;\s])" + name.encode() + rb'\s+"?([^";]*)"?')
+    """Finds the value of an attribute. The pattern starts with a literal, which is several times faster to search for."""
+    return re.compile(rf'{name}(?<!\w{name})\s+"?([^";]*)"?'.encode())
 
 
-_GENE_ID, _TRANSCRIPT_ID, _EXON_NUMBER = (_attribute(name) for name in ("gene_id", "transcript_id", "exon_number"))
+_GENE_ID, _TRANSCRIPT_ID, _EXON_NUMBER = map(_attribute, ("gene_id", "transcript_id", "exon_number"))
 _DESCRIPTIONS = {
-    "gene_version": _attribute("gene_version"),
-    "transcript_version": _attribute("transcript_version"),
-    "gene_name": _attribute("gene_name"),
-    "biotype": _attribute("transcript_(?:bio)?type"),
+    "gene_version": (_attribute("gene_version"),),
+    "transcript_version": (_attribute("transcript_version"),),
+    "gene_name": (_attribute("gene_name"),),
+    "biotype": (_attribute("transcript_biotype"), _attribute("transcript_type")),
 }
 
 
@@ -185,8 +186,10 @@ def _transcript(annotation: GeneAnnotation, columns: list[bytes]) -> Transcript:
 
 
 def _describe(transcript: Transcript, attributes: bytes) -> None:
-    for name, pattern in _DESCRIPTIONS.items():
-        setattr(transcript, name, _text(pattern, attributes) or getattr(transcript, name))
+    for name, patterns in _DESCRIPTIONS.items():
+        for pattern in patterns:
+            if value := _text(pattern, attributes):
+                setattr(transcript, name, value)
 
 
 def _leave_out(annotation: GeneAnnotation, dropped: set[str]) -> None:

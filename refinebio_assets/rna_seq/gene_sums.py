@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.rna_seq._quant_sf import sum_by_gene
-from refinebio_assets.rna_seq.whole_file import read_bytes
 from refinebio_assets.rna_seq.gene_map import GeneMap
 from refinebio_assets.rna_seq.quant_sf import QuantSf, parse_quant_sf, read_quant_sf
+from refinebio_assets.rna_seq.whole_file import read_bytes
 
 FloatVector = NDArray[np.float64]
 

@@ -197,7 +197,7 @@ def _sample_of_file(path: Path) -> str:
     name = path.name
     for suffix in (".gz", ".bz2", ".xz", ".sf", ".quant", "_quant"):
         name = name.removesuffix(suffix)
-    return name or path.name
+    return name if name not in {"", "quant"} else _folder(path).name  # "quant" says nothing about the sample
 
 
 def _check_names(sources: Sequence[QuantSource]) -> None:

@@ -3,6 +3,6 @@
 from resources.archives.archives import Archives
 from resources.archives.download import Downloaded
 from resources.archives.http import ArchiveClient
-from resources.archives.sra_study import fetch_sra_study
+from resources.archives.sra_study import canonical_study, fetch_sra_study
 
-__all__ = ["ArchiveClient", "Archives", "Downloaded", "fetch_sra_study"]
+__all__ = ["ArchiveClient", "Archives", "Downloaded", "canonical_study", "fetch_sra_study"]

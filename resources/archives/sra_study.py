@@ -73,6 +73,19 @@ def fetch_sra_study(archives: Archives, accession: str) -> dict[str, Any]:
     }
 
 
+def canonical_study(archives: Archives, accession: str) -> str | None:
+    """The SRP/ERP/DRP accession of the study that an accession names or is part of, None if ENA has none.
+
+    Raises:
+        UnsupportedAccessionError: The text is no accession.
+        TransientArchiveError: ENA is unwell.
+    """
+    requested = parse_accession(accession)
+    runs = archives.ena.runs(requested.value)
+    studies = archives.ena.studies(requested.value) if requested.type in _STUDIES and not runs else []
+    return _canonical_accession(requested.value, runs, studies) if runs or studies else None
+
+
 def _canonical_accession(requested: str, runs: Sequence[Row], studies: Sequence[Row]) -> str:
     """The study's SRP/ERP/DRP accession; its project accession if ENA gives no other."""
     candidates = _secondary_accessions([*runs, *studies])

@@ -1,0 +1,189 @@
+"""``refinebio demo``: the main job on a bundled real study, offline.
+
+The production assets and clients run against a local archive that serves the study in the public archives' URL shapes.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from refinebio_assets.cli.common import emit, json_option, progress, read_settings, say, table
+
+if TYPE_CHECKING:
+    from refinebio_assets.cli.common import Progress
+    from refinebio_assets.runs import Session
+    from resources.catalog import Catalog
+    from resources.settings import Settings
+
+STUDY = "SRP010938"
+ARCHIVE_PROPERTY = "archive"
+BUNDLED = "bundled examples"
+SAMPLE_STEPS = {"discovered": 0, "surveyed": 0, "downloaded": 1, "quantified": 2}
+
+
+@click.command()
+@click.option("--serve", "serving", is_flag=True, help="Afterwards keep the Dagster UI and the GraphQL API running.")
+@json_option
+def demo(serving: bool, as_json: bool) -> None:
+    """Offline end-to-end run: a real RNA-seq study from accession to gene expression.
+
+    Arabidopsis thaliana infected with Pseudomonas (SRP010938, Howard et al. 2013): 5 paired-end samples, reads of
+    the first 100 kb of each chromosome. Run again, it finds everything done.
+    """
+    started = time.monotonic()
+    say(
+        f"Study {STUDY}: survey, transcriptome index, Salmon, tximport. Offline; takes about a minute.", as_json=as_json
+    )
+    with bundled_archive() as settings:
+        summary = _run(settings, as_json=as_json)
+        summary |= {"seconds": round(time.monotonic() - started, 1), "peak_memory_bytes": peak_memory()}
+        emit(summary, as_json, text=lambda: describe(summary, settings, serving=serving))
+        failed = bool(summary["failures"])
+        if serving and not failed:
+            from refinebio_assets.cli.dev import run_services
+
+            raise SystemExit(run_services(settings))
+    raise SystemExit(1 if failed else 0)
+
+
+@contextmanager
+def bundled_archive() -> Iterator[Settings]:
+    """Serve the bundled studies on this machine and point the archive clients at them."""
+    from examples.local_archive import LocalArchive
+
+    from resources.settings import get_settings
+
+    with LocalArchive().serve() as archive:
+        os.environ["REFINEBIO_ARCHIVE_MIRROR_URL"] = archive.url
+        get_settings.cache_clear()
+        try:
+            yield read_settings()
+        finally:
+            del os.environ["REFINEBIO_ARCHIVE_MIRROR_URL"]
+            get_settings.cache_clear()
+
+
+def claim_catalog(catalog: Catalog, settings: Settings) -> None:
+    """Keep bundled excerpts and real studies apart: one catalog holds either.
+
+    Raises:
+        ConfigurationError: The catalog already holds studies of the public archives.
+    """
+    from refinebio_assets.domain.errors import ConfigurationError
+
+    if catalog.property(ARCHIVE_PROPERTY) == BUNDLED:
+        return
+    if catalog.has_experiments():
+        message = f"The catalog in {settings.home} holds whole studies; the demo's excerpts would mix with them."
+        raise ConfigurationError(message, remedy="Run it elsewhere: REFINEBIO_HOME=.refinebio-demo refinebio demo")
+    catalog.set_property(ARCHIVE_PROPERTY, BUNDLED)
+
+
+def _run(settings: Settings, *, as_json: bool) -> dict[str, Any]:
+    from refinebio_assets.runs import ingest_experiment, open_session
+
+    with open_session(settings) as session:
+        claim_catalog(session.catalog, settings)
+        before = fingerprints(session.catalog)
+        with progress("Starting", total=None, as_json=as_json) as bar, followed(session.catalog, bar):
+            failures = ingest_experiment(session, STUDY, early=False, report=bar.describe)
+        return summarize(session, before, [failure.message for failure in failures])
+
+
+def fingerprints(catalog: Catalog) -> dict[str, str | None]:
+    """The quant file (sha256) each sample of the study has now."""
+    return {info.sample: info.sha256 for info in catalog.quant_files(STUDY)}
+
+
+@contextmanager
+def followed(catalog: Catalog, bar: Progress) -> Iterator[None]:
+    """Show in the bar how many samples are done, as the ledger tells."""
+    done = threading.Event()
+
+    def follow() -> None:
+        while not done.wait(0.5):
+            counts = catalog.ledger.counts(STUDY)
+            finished = counts.get("quantified", 0) + counts.get("processed", 0)
+            if finished:
+                bar.describe(f"{STUDY}: {finished} of {sum(counts.values())} samples quantified")
+
+    watcher = threading.Thread(target=follow, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def summarize(session: Session, before: dict[str, str | None], failures: Sequence[str]) -> dict[str, Any]:
+    """What there is now: samples with their mapping rates, expression and its files."""
+    catalog = session.catalog
+    entries = {entry.accession: entry for entry in catalog.ledger.of_experiment(STUDY)}
+    quants = {info.sample: info for info in catalog.quant_files(STUDY)}
+    files = catalog.experiment_files(STUDY)
+    samples = [
+        {
+            "sample": sample,
+            "title": catalog.titles([sample]).get(sample, ""),
+            "state": entries[sample].state,
+            "reads": info.metrics.get("num_processed"),
+            "mapped_percent": round(float(info.metrics.get("percent_mapped") or 0.0), 1),
+            "quantified_now": before.get(sample) != info.sha256,
+        }
+        for sample, info in sorted(quants.items())
+    ]
+    expression = next((file for file in files if file.filename.endswith(".h5ad")), None)
+    return {
+        "experiment": STUDY,
+        "title": catalog.titles([STUDY]).get(STUDY, ""),
+        "samples": samples,
+        "samples_processed": sum(sample["state"] == "processed" for sample in samples),
+        "genes": int(expression.metrics.get("num_genes", 0)) if expression is not None else 0,
+        "files": [f"{session.settings.store_url}/{file.key}" for file in files],
+        "failures": list(failures),
+    }
+
+
+def peak_memory() -> int:
+    """Peak resident memory in bytes of the largest process so far: this one or a program it ran."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    return max(own, children) * unit
+
+
+def describe(summary: dict[str, Any], settings: Settings, *, serving: bool) -> str:
+    """The summary for a person: samples, files, where to look further, one line of truth."""
+    columns = ["sample", "title", "state", "reads", "mapped_percent"]
+    lines = ["", f"{STUDY}  {summary['title']}", "", table(summary["samples"], columns), ""]
+    lines += ["Files", *(f"  {file}" for file in summary["files"]), ""]
+    lines += [f"Failed: {failure}" for failure in summary["failures"]]
+    lines += ["Look further", *(f"  {line}" for line in _further(settings, serving=serving)), ""]
+    kept = sum(not sample["quantified_now"] for sample in summary["samples"])
+    lines.append(
+        f"{summary['samples_processed']} samples processed ({kept} kept from before), {summary['genes']} genes, "
+        f"{summary['seconds']} seconds, peak memory {summary['peak_memory_bytes'] / 2**20:.0f} MiB (largest process)"
+    )
+    return "\n".join(lines)
+
+
+def _further(settings: Settings, *, serving: bool) -> list[str]:
+    from refinebio_assets.cli.dev import addresses
+
+    commands = [
+        f"refinebio status {STUDY}            every sample, its state and why",
+        f"refinebio resolve SRR446027 {STUDY}  any accession",
+        "refinebio dev                         Dagster UI and GraphQL API",
+    ]
+    urls = [f"{name:<12} {address}" for name, address in addresses(settings).items()]
+    return [*commands, *(urls if serving else [f"{url}  (after `refinebio dev`)" for url in urls])]

@@ -1,0 +1,126 @@
+"""``refinebio index build``: transcriptome indices of organisms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from refinebio_assets.cli.common import emit, json_option, progress, read_settings, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refinebio_assets.domain.records import GenomeSource
+    from refinebio_assets.domain.vocabulary import IndexLength
+    from refinebio_assets.runs import Session
+
+
+@click.group()
+def index() -> None:
+    """Transcriptome indices of organisms."""
+
+
+@index.command()
+@click.option("--organism", "organisms", multiple=True, required=True, help="Scientific name; once per organism.")
+@click.option("--division", help="Ensembl division (EnsemblPlants …); found by itself if not given.")
+@click.option("--release", help="Ensembl (Genomes) release; the current one if not given.")
+@click.option("--length", type=click.Choice(["short", "long", "both"]), default="both", show_default=True)
+@click.option("--fasta", type=click.Path(), help="Your own genome FASTA instead of Ensembl's (with --gtf).")
+@click.option("--gtf", type=click.Path(), help="Your own annotation.")
+@json_option
+def build(
+    organisms: tuple[str, ...],
+    division: str | None,
+    release: str | None,
+    length: str,
+    fasta: str | None,
+    gtf: str | None,
+    as_json: bool,
+) -> None:
+    """Build the short (k=23) and long (k=31) Salmon index of organisms; what is up to date is kept."""
+    from refinebio_assets.domain.errors import InputError
+    from refinebio_assets.domain.organisms import organism_key
+    from refinebio_assets.domain.vocabulary import IndexLength
+    from refinebio_assets.runs import open_session
+
+    if (fasta is None) != (gtf is None) or (fasta is not None and len(organisms) > 1):
+        message = "--fasta and --gtf belong together, and to one organism."
+        raise InputError(message, remedy="Give both and one --organism, or neither to use Ensembl.")
+    config = {"division": division, "release": release, "fasta": fasta, "gtf": gtf}
+    lengths = list(IndexLength) if length == "both" else [IndexLength(length)]
+    settings = read_settings()
+    with open_session(settings) as session:
+        keys = [organism_key(organism) for organism in organisms]
+        with progress("Building", total=None, as_json=as_json) as bar:
+            items = [item for key in keys for item in _build(session, key, lengths, config, bar.describe)]
+    columns = ["organism", "length", "outcome", "release", "assembly", "transcripts", "genes", "message"]
+    emit({"items": items}, as_json, text=lambda: table(items, columns))
+    raise SystemExit(1 if any(item["outcome"] == "failed" for item in items) else 0)
+
+
+def _build(
+    session: Session,
+    organism: str,
+    lengths: list[IndexLength],
+    config: dict[str, Any],
+    report: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    run_config = {"ops": {"transcriptome_index": {"config": {k: v for k, v in config.items() if v is not None}}}}
+    items = []
+    for length in lengths:
+        report(f"{length.value} transcriptome index of {organism}")
+        failed = session.build_index(organism, length, run_config=run_config)
+        items.append(_describe(session, organism, length, failed.message if failed else None))
+    return items
+
+
+def _describe(session: Session, organism: str, length: IndexLength, failure: str | None) -> dict[str, Any]:
+    info = session.catalog.current_transcriptome_index(organism, length) if failure is None else None
+    return {
+        "organism": organism,
+        "length": length.value,
+        "outcome": "failed" if failure is not None else "done",
+        "division": info.division if info else None,
+        "release": info.release if info else None,
+        "assembly": info.assembly if info else None,
+        "transcripts": info.num_transcripts if info else None,
+        "genes": info.num_genes if info else None,
+        "sha256": info.sha256 if info else None,
+        "location": f"{session.settings.store_url}/{info.key_prefix}" if info else None,
+        "message": failure or "",
+    }
+
+
+def survey_genome(session: Session, query: str) -> GenomeSource:
+    """Find an organism's genome ("Danio rerio", "Caenorhabditis elegans, EnsemblMetazoa") and remember where it is."""
+    from refinebio_assets.partitions import add_organisms
+    from refinebio_assets.rna_seq.index_run import remember_genome
+    from refinebio_assets.survey.ensembl import parse_organism_query
+    from refinebio_assets.survey.genomes import find_genome
+    from resources.archives import Archives
+
+    asked = parse_organism_query(query)
+    with Archives.from_settings(session.settings) as archives:
+        source = find_genome(
+            archives.ensembl,
+            asked.organism or query,
+            division=asked.division.value if asked.division else None,
+            release=session.settings.ensembl_release,
+        )
+    remember_genome(session.catalog, source)
+    add_organisms(session.instance, [source.organism])
+    return source
+
+
+def build_indices(session: Session, organism: str, *, report: Callable[[str], None]) -> list[str]:
+    """Build both indices of an organism; returns the messages of what failed."""
+    from refinebio_assets.domain.vocabulary import IndexLength
+
+    failures = []
+    for length in IndexLength:
+        report(f"{length.value} transcriptome index of {organism}")
+        failed = session.build_index(organism, length)
+        if failed is not None:
+            failures.append(failed.message)
+    return failures

@@ -1,0 +1,73 @@
+"""The one ``Definitions`` of the code location.
+
+``build_defs`` assembles it; tests pass overrides for single resources. Assets live in the ``assets.py`` of their
+room, sensors in ``sensors/``, IO managers in ``io_managers/``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill policies and data versions: used on purpose
+
+from io_managers import (  # noqa: E402
+    ExpressionIOManager,
+    NoValueIOManager,
+    QuantFilesIOManager,
+    SourceMetadataIOManager,
+    TranscriptomeIndexIOManager,
+)
+from refinebio_assets.rna_seq import assets as rna_seq_assets  # noqa: E402
+from refinebio_assets.survey import assets as survey_assets  # noqa: E402
+from resources.dagster_adapters import (  # noqa: E402
+    ArchivesResource,
+    CatalogResource,
+    ObjectStoreResource,
+    SettingsResource,
+    ToolsResource,
+)
+from resources.settings import Settings, get_settings  # noqa: E402
+from sensors.automation import experiment_automation  # noqa: E402
+from sensors.discovery import ena_discovery  # noqa: E402
+from sensors.retries import retry_transient_failures  # noqa: E402
+
+
+def build_resources(settings: Settings) -> dict[str, Any]:
+    """The resources every asset and sensor uses, under the names used everywhere."""
+    object_store = ObjectStoreResource(url=settings.store_url, endpoint_url=settings.s3_endpoint_url)
+    return {
+        "settings": SettingsResource(),
+        "catalog": CatalogResource(),
+        "archives": ArchivesResource(),
+        "object_store": object_store,
+        "tools": ToolsResource(),
+        "no_value_io": NoValueIOManager(),
+        "source_metadata_io": SourceMetadataIOManager(object_store=object_store),
+        "quant_files_io": QuantFilesIOManager(object_store=object_store),
+        "transcriptome_index_io": TranscriptomeIndexIOManager(
+            object_store=object_store, cache_dir=str(settings.scratch / "transcriptome_index")
+        ),
+        "expression_io": ExpressionIOManager(object_store=object_store),
+    }
+
+
+def build_defs(*, settings: Settings | None = None, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Assemble the code location.
+
+    Args:
+        settings: Settings; those of the environment if None.
+        overrides: Resources that replace the usual ones, by name.
+    """
+    resources = build_resources(settings or get_settings()) | dict(overrides or {})
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([survey_assets, rna_seq_assets]),
+        sensors=[ena_discovery, experiment_automation, retry_transient_failures],
+        resources=resources,
+    )
+
+
+defs = build_defs()

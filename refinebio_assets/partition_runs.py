@@ -1,0 +1,124 @@
+"""Running an asset over one or several partitions so that one bad partition never costs the others.
+
+An asset's output marks either all partitions of a run as materialised or none. An asset that runs over a batch
+therefore stores each value as soon as it is made; if all went well it gives one output for the batch, otherwise a
+materialisation per good partition and a failure at the end: the good ones stay, the bad ones are shown as failed,
+exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import dagster as dg
+from io_managers.base import ALREADY_STORED
+
+from refinebio_assets.domain.errors import RefinebioError
+
+AssetEvents = Iterator[dg.Output[Any] | dg.AssetMaterialization | dg.AssetCheckResult]
+
+
+class Saver(Protocol):
+    """An IO manager that can store one partition's value by itself."""
+
+    def save(self, partition_key: str, value: Any) -> Mapping[str, Any]:
+        """Store the value and return its metadata."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionResult:
+    """What an asset made of one partition.
+
+    ``value`` goes to the IO manager; None means there is nothing to store. ``skipped`` says why nothing was made
+    (the partition then stays as it was). ``checks`` are its asset checks.
+    """
+
+    value: Any = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    data_version: str | None = None
+    checks: Sequence[dg.AssetCheckResult] = ()
+    commit: Callable[[], object] | None = None
+    skipped: str | None = None
+
+
+def each_partition(
+    context: dg.AssetExecutionContext, process: Callable[[str], PartitionResult], *, saver: Saver | None = None
+) -> AssetEvents:
+    """Run ``process`` for every partition of this run.
+
+    With one partition its value goes through the asset's IO manager as usual. With several, values are saved one by
+    one as they are made; the outcome is exact per partition (see the module's docstring).
+
+    Args:
+        context: Context of the running asset (its output must be optional).
+        process: Makes one partition; raises a :class:`RefinebioError` if it cannot.
+        saver: IO manager of the asset, None if its values are not stored.
+
+    Yields:
+        Outputs, materialisations and check results for Dagster.
+
+    Raises:
+        dg.Failure: Some partition failed; retrying is allowed if all failures are transient.
+    """
+    done: dict[str, PartitionResult] = {}
+    failures: list[tuple[str, RefinebioError]] = []
+    for key in context.partition_keys:
+        try:
+            result = process(key)
+            if result.skipped is not None:
+                context.log.info("%s: %s", key, result.skipped)
+                continue
+            done[key] = _store(str(key), result, saver)
+        except RefinebioError as error:
+            context.log.error("%s: %s", key, error)  # noqa: TRY400  a data problem, not a crash: no stack trace
+            failures.append((str(key), error))
+    if done and len(done) == len(context.partition_keys):
+        yield from _one_output(context, done)
+        return
+    for key, result in done.items():
+        yield dg.AssetMaterialization(
+            asset_key=context.asset_key,
+            partition=key,
+            metadata=result.metadata,
+            tags={"dagster/data_version": result.data_version} if result.data_version else None,
+        )
+    if failures:
+        raise failure(failures) from failures[0][1]
+
+
+def _store(key: str, result: PartitionResult, saver: Saver | None) -> PartitionResult:
+    """Store a value, then let the catalog know; what is kept of the result is small."""
+    saved = saver.save(key, result.value) if saver is not None else {}
+    if result.commit is not None:
+        result.commit()
+    return replace(result, value=None, commit=None, metadata={**saved, **result.metadata})
+
+
+def _one_output(context: dg.AssetExecutionContext, done: Mapping[str, PartitionResult]) -> AssetEvents:
+    """One output for all partitions of the run, each with its own metadata.
+
+    Checks only where there is one partition.
+    """
+    if len(done) == 1:
+        ((_, result),) = done.items()
+        version = dg.DataVersion(result.data_version) if result.data_version else None
+        yield dg.Output(ALREADY_STORED, metadata=result.metadata, data_version=version)
+        yield from result.checks
+        return
+    for key, result in done.items():
+        context.add_asset_metadata(result.metadata, partition_key=key)
+    yield dg.Output(ALREADY_STORED)
+
+
+def failure(failures: Sequence[tuple[str, RefinebioError]]) -> dg.Failure:
+    """The Dagster failure of one or several partitions, with every message in its metadata."""
+    first = failures[0]
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    return dg.Failure(
+        description=f"{first[0]}: {first[1]}{more}",
+        metadata={key: dg.MetadataValue.text(str(error)) for key, error in failures},
+        allow_retries=all(error.retryable for _, error in failures),
+    )

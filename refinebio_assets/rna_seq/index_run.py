@@ -1,0 +1,210 @@
+"""Building the transcriptome index of an organism: find the genome, extract transcripts, run Salmon, record it.
+
+An index whose inputs, k-mer and Salmon version are unchanged is not built again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from refinebio_assets import __version__
+from refinebio_assets.domain.errors import InputError
+from refinebio_assets.domain.fingerprints import fingerprint_of, md5_of_file, sha256_of_file
+from refinebio_assets.domain.records import GenomeSource, OriginalFile
+from refinebio_assets.domain.vocabulary import INDEX_KMER, IndexLength
+from refinebio_assets.rna_seq.quantification import only_one
+from refinebio_assets.rna_seq.run_environment import RunEnvironment
+from refinebio_assets.rna_seq.transcriptome_index import IndexSource, finish_index, transcripts_from_genome
+from refinebio_assets.survey.genomes import find_genome
+from resources.archives import Archives
+from resources.catalog import Catalog, ResultToRecord, TranscriptomeIndexToRecord
+from resources.settings import Settings
+from resources.tools.environment import software_environment
+from resources.transcriptome_index_files import TranscriptomeIndexFiles
+
+METHOD_VERSION = "1"
+PROCESSOR = "Transcriptome Index"
+
+
+@dataclass(frozen=True, slots=True)
+class GenomeRequest:
+    """Which genome to index: an organism of Ensembl, or local files. ``organism`` is the UPPER_SNAKE name."""
+
+    organism: str
+    division: str | None = None
+    release: str | None = None
+    fasta: str | None = None
+    gtf: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRun:
+    """A built (or reused) index; ``commit`` records it in the catalog once its files are stored."""
+
+    files: TranscriptomeIndexFiles
+    reused: bool
+    commit: Callable[[], object] | None
+
+
+def build_transcriptome_index(request: GenomeRequest, length: IndexLength, environment: RunEnvironment) -> IndexRun:
+    """Build an organism's index for short or long reads, or take the one that is there if it would be the same.
+
+    Args:
+        request: Which genome.
+        length: Short (k=23) or long (k=31).
+        environment: What the run works with.
+
+    Raises:
+        NotFoundError: Ensembl does not have the organism.
+        ArchiveError: The files cannot be had.
+        MalformedFileError: Genome or annotation is not what it should be.
+        ToolFailedError: Salmon failed.
+    """
+    catalog, archives, salmon = environment.catalog, environment.archives, environment.salmon
+    settings = environment.settings
+    source = _genome_source(request, archives, catalog, settings)
+    version = salmon.version()
+    fingerprint = _fingerprint(source, length, version)
+    current = catalog.current_transcriptome_index(request.organism, length)
+    if current is not None and catalog.has_result(fingerprint):
+        return IndexRun(environment.index_files(request.organism, length), reused=True, commit=None)
+    folder = settings.scratch / "indices" / request.organism / length.value
+    genome = settings.scratch / "genomes" / request.organism
+    with only_one(folder):
+        with only_one(genome):
+            fasta = _fetch(source.genome_fasta, genome, archives)
+            gtf = _fetch(source.gtf, genome, archives)
+        built = transcripts_from_genome(fasta, gtf, folder / "transcripts.fa")
+        directory = folder / "index"
+        shutil.rmtree(directory, ignore_errors=True)
+        salmon.index(built.transcripts_fasta, directory, kmer=INDEX_KMER[length])
+        inputs = {path.name: sha256_of_file(path) for path in (fasta, gtf)}
+        index_source = IndexSource(
+            organism=request.organism,
+            taxonomy_id=source.taxonomy_id,
+            division=source.division,
+            release=source.release,
+            assembly=source.assembly,
+            inputs=inputs,
+        )
+        info = finish_index(directory, built, source=index_source, length=length, salmon_version=version)
+        info["num_transcripts_without_gene"] = sum(not gene for gene, _ in built.gene_map)
+    result = _result(fingerprint, version, source, info, environment.run_id)
+    record = _record(source, length, info, version)
+
+    def commit() -> None:
+        catalog.record_transcriptome_index(record, result)
+        shutil.rmtree(folder)
+        if all(catalog.current_transcriptome_index(request.organism, other) for other in IndexLength):
+            shutil.rmtree(genome, ignore_errors=True)  # the genome is kept until both lengths are built
+
+    return IndexRun(TranscriptomeIndexFiles(directory, info), reused=False, commit=commit)
+
+
+def _genome_source(request: GenomeRequest, archives: Archives, catalog: Catalog, settings: Settings) -> GenomeSource:
+    if request.fasta is not None or request.gtf is not None:
+        return _local_source(request)
+    hint = remembered_division(catalog, request.organism)
+    return find_genome(
+        archives.ensembl,
+        request.organism,
+        division=request.division or hint,
+        release=request.release or settings.ensembl_release,
+    )
+
+
+def remembered_division(catalog: Catalog, organism: str) -> str | None:
+    """The Ensembl division that a survey of the organism's transcriptome found it in."""
+    text = catalog.property(f"genome:{organism}")
+    return str(orjson.loads(text)["division"]) if text else None
+
+
+def remember_genome(catalog: Catalog, source: GenomeSource) -> None:
+    """Keep where an organism's genome was found."""
+    catalog.set_property(f"genome:{source.organism}", orjson.dumps(asdict(source)).decode())
+
+
+def _local_source(request: GenomeRequest) -> GenomeSource:
+    if request.fasta is None or request.gtf is None:
+        message = "A genome FASTA and its GTF belong together."
+        raise InputError(message, remedy="Give both --fasta and --gtf, or neither to use Ensembl.")
+    files = []
+    for name, kind in ((request.fasta, "genome_fasta"), (request.gtf, "gtf")):
+        path = Path(name).absolute()
+        if not path.is_file():
+            message = "There is no such file."
+            raise InputError(message, path=path)
+        files.append(
+            OriginalFile(
+                url=path.as_uri(),
+                filename=path.name,
+                kind=kind,  # type: ignore[arg-type]  # one of the two literals above
+                size_bytes=path.stat().st_size,
+                md5=md5_of_file(path),
+            )
+        )
+    return GenomeSource(
+        organism=request.organism,
+        taxonomy_id=0,
+        division="local files",
+        release=request.release or "unknown",
+        assembly="unknown",
+        genome_fasta=files[0],
+        gtf=files[1],
+    )
+
+
+def _fetch(file: OriginalFile, folder: Path, archives: Archives) -> Path:
+    if file.url.startswith("file://"):
+        return Path(file.url.removeprefix("file://"))
+    destination = folder / file.filename
+    if not destination.exists():
+        archives.client.download(file.url, destination, size_bytes=file.size_bytes, md5=file.md5)
+    return destination
+
+
+def _fingerprint(source: GenomeSource, length: IndexLength, salmon_version: str) -> str:
+    files = [[file.url, file.size_bytes, file.md5] for file in (source.genome_fasta, source.gtf)]
+    return fingerprint_of("transcriptome_index", METHOD_VERSION, files, INDEX_KMER[length], salmon_version)
+
+
+def _record(
+    source: GenomeSource, length: IndexLength, info: dict[str, Any], salmon_version: str
+) -> TranscriptomeIndexToRecord:
+    return TranscriptomeIndexToRecord(
+        organism=source.organism,
+        taxonomy_id=source.taxonomy_id or None,
+        length=length,
+        kmer=INDEX_KMER[length],
+        division=source.division,
+        release=source.release,
+        assembly=source.assembly,
+        salmon_version=salmon_version,
+        key_prefix=f"transcriptome_index/{source.organism}/{length.value}/{info['sha256']}",
+        sha256=info["sha256"],
+        num_transcripts=info["num_transcripts"],
+        num_genes=info["num_genes"],
+    )
+
+
+def _result(
+    fingerprint: str, salmon_version: str, source: GenomeSource, info: dict[str, Any], run_id: str
+) -> ResultToRecord:
+    return ResultToRecord(
+        processor=PROCESSOR,
+        processor_version=METHOD_VERSION,
+        environment=software_environment(salmon=salmon_version),
+        fingerprint=fingerprint,
+        commands=(f"salmon index -t transcripts.fa -i index -k {info['kmer']}",),
+        parameters={"kmer": info["kmer"], "release": source.release, "division": source.division},
+        inputs=info["inputs"],
+        metrics=info["counts"],
+        code_version=__version__,
+        run_id=run_id,
+    )

@@ -1,0 +1,245 @@
+"""Quantifying the samples of an experiment.
+
+Which ones need it, a bounded number at a time, each recorded as it finishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from refinebio_assets import __version__, plots
+from refinebio_assets.domain.errors import NotFoundError
+from refinebio_assets.domain.fingerprints import fingerprint_of
+from refinebio_assets.domain.organisms import scientific_name
+from refinebio_assets.domain.records import LedgerDecision, OriginalFile, QuantFileRecord, QuantFiles
+from refinebio_assets.domain.vocabulary import ComputedFileKind, IndexLength, LedgerKind, SampleState
+from refinebio_assets.rna_seq.fan_out import FanOut, LocalFanOut
+from refinebio_assets.rna_seq.quantification import (
+    METHOD,
+    LocalIndex,
+    Quantified,
+    SampleOutcome,
+    Workbench,
+    quantify_sample,
+)
+from refinebio_assets.rna_seq.run_environment import RunEnvironment
+from resources.catalog import Catalog, FileToRecord, ResultToRecord, SampleToProcess, StateChange
+from resources.tools.environment import software_environment
+
+PROCESSOR = "Salmon Quant"
+DONE = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED, SampleState.FAILED_QC})
+"""States in which an unchanged fingerprint means that the sample need not be done again."""
+USABLE = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED})
+
+
+@dataclass(slots=True)
+class QuantificationRun:
+    """What a run over an experiment did.
+
+    ``failed`` has the eligible samples that are not quantified, with the reason. ``manifest`` lists the usable quant
+    files of all samples, also of those that another experiment owns.
+    """
+
+    manifest: QuantFiles
+    quantified: int = 0
+    kept: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    min_mapping_rate: float = 0.0
+
+    @property
+    def data_version(self) -> str:
+        """Changes when a quant file changes."""
+        return fingerprint_of([[file.sample, file.sha256] for file in self.manifest.files])[:16]
+
+    def plot(self) -> str:
+        """Mapping rates as Markdown."""
+        rates = {file.sample: float(file.percent_mapped or 0.0) for file in self.manifest.files}
+        return plots.bars(rates, label="reads mapped (%)", limit=self.min_mapping_rate, title="mapping rates")
+
+
+@dataclass(slots=True)
+class ExperimentQuantifier:
+    """Quantifies the samples of one experiment."""
+
+    experiment: str
+    environment: RunEnvironment
+    salmon_version: str
+    _indices: dict[tuple[str, IndexLength], LocalIndex] = field(default_factory=dict)
+
+    @property
+    def bench(self) -> Workbench:
+        """What quantifying one sample needs."""
+        environment = self.environment
+        return Workbench(
+            salmon=environment.salmon,
+            salmon_version=self.salmon_version,
+            sra_toolkit=environment.sra_toolkit,
+            download=self.download,
+            index=self.index,
+            scratch=environment.settings.scratch,
+            min_mapping_rate=environment.settings.min_mapping_rate,
+            downloaded=self.downloaded,
+        )
+
+    def download(self, file: OriginalFile, destination: Path) -> object:
+        """Fetch a file of the archive, checked against what the archive announced."""
+        client = self.environment.archives.client
+        return client.download(file.url, destination, size_bytes=file.size_bytes, md5=file.md5)
+
+    def index(self, organism: str, length: IndexLength) -> LocalIndex:
+        """The current index of an organism, fetched once.
+
+        Raises:
+            NotFoundError: There is none yet.
+        """
+        key = (organism, length)
+        if key not in self._indices:
+            info = self.environment.catalog.current_transcriptome_index(organism, length)
+            if info is None:
+                message = f"There is no {length.value} transcriptome index of {scientific_name(organism)} yet."
+                remedy = f'Build it: refinebio index build --organism "{scientific_name(organism)}"'
+                raise NotFoundError(message, remedy=remedy)
+            files = self.environment.index_files(organism, length)
+            self._indices[key] = LocalIndex(files.directory, info.sha256, length)
+        return self._indices[key]
+
+    def is_done(self, sample: SampleToProcess) -> bool:
+        """Whether the sample's result was made from the same files, index and Salmon, and is still there."""
+        if sample.state not in DONE or sample.quant is None or sample.organism is None:
+            return False
+        length = IndexLength(str(sample.quant.metrics.get("index_length", IndexLength.LONG)))
+        info = self.environment.catalog.current_transcriptome_index(sample.organism, length)
+        if info is None:
+            return False
+        fingerprint = self.bench.fingerprint(sample, LocalIndex(Path(), info.sha256, length))
+        return fingerprint == sample.input_fingerprint and self.environment.store.exists(sample.quant.key)
+
+    def downloaded(self, accession: str) -> None:
+        """Note in the ledger that a sample's files are here."""
+        message = "Its files are downloaded and whole."
+        self._note(
+            SampleOutcome(
+                accession=accession,
+                decision=LedgerDecision(state=SampleState.DOWNLOADED, reason="downloaded", message=message),
+            )
+        )
+
+    def process(self, sample: SampleToProcess) -> SampleOutcome:
+        """Quantify one sample, store its files and record how it ended."""
+        with quantify_sample(sample, self.bench) as outcome:
+            if outcome.quantified is not None:
+                self._record(sample, outcome, outcome.quantified)
+            self._note(outcome, attempted=True)
+            self.environment.log.info(
+                "%s: %s (%s)", sample.accession, outcome.decision.state.value, outcome.decision.message
+            )
+            return outcome
+
+    def _record(self, sample: SampleToProcess, outcome: SampleOutcome, quantified: Quantified) -> None:
+        """Store the quant file and what Salmon said, then record them: a kill in between leaves nothing recorded."""
+        folder = f"quant_files/{self.experiment}/{sample.accession}"
+        quant_sf = self.environment.store.put_bytes(quantified.quant_sf, f"{folder}/quant.sf.gz")
+        document = self.environment.store.put_bytes(quantified.document, f"{folder}/salmon.json")
+        kinds = {quant_sf: ComputedFileKind.QUANT_SF, document: ComputedFileKind.SALMON_META}
+        recorded = self.environment.catalog.record_result(
+            ResultToRecord(
+                processor=PROCESSOR,
+                processor_version=METHOD.value,
+                environment=software_environment(salmon=self.salmon_version),
+                fingerprint=fingerprint_of("salmon", sample.accession, outcome.fingerprint),
+                commands=(" ".join(quantified.command),),
+                parameters={"index_length": quantified.index_length.value},
+                inputs={file.filename: file.md5 or file.url for file in sample.files}
+                | {"transcriptome_index": quantified.metrics["index_sha256"]},
+                metrics={**quantified.metrics, "size_bytes": quant_sf.size_bytes},
+                code_version=__version__,
+                run_id=self.environment.run_id,
+                files=tuple(
+                    FileToRecord(
+                        key=stored.key,
+                        filename=f"{sample.accession}_{stored.key.rsplit('/', 1)[1]}",
+                        kind=kind,
+                        size_bytes=stored.size_bytes,
+                        sha256=stored.sha256,
+                        sample=sample.accession,
+                    )
+                    for stored, kind in kinds.items()
+                ),
+            )
+        )
+        for key in recorded.superseded_keys:
+            self.environment.store.delete(key)
+
+    def _note(self, outcome: SampleOutcome, *, attempted: bool = False) -> None:
+        self.environment.catalog.ledger.set_states(
+            [
+                StateChange(
+                    accession=outcome.accession,
+                    kind=LedgerKind.SAMPLE,
+                    experiment_accession=self.experiment,
+                    decision=outcome.decision,
+                    retryable=outcome.retryable,
+                    run_id=self.environment.run_id,
+                    tool_versions={"salmon": self.salmon_version, "refinebio": __version__},
+                    input_fingerprint=outcome.fingerprint,
+                    attempted=attempted,
+                )
+            ]
+        )
+
+
+def quantify_experiment(
+    experiment: str, environment: RunEnvironment, *, fan_out: FanOut | None = None
+) -> QuantificationRun:
+    """Quantify the samples an experiment owns whose inputs changed, and list the quant files of all its samples.
+
+    Args:
+        experiment: Experiment accession.
+        environment: What the run works with.
+        fan_out: How samples are spread; threads of this process if None.
+
+    Raises:
+        ToolMissingError: A program is not installed.
+        NotFoundError: The catalog does not know the experiment.
+    """
+    catalog, settings = environment.catalog, environment.settings
+    quantifier = ExperimentQuantifier(experiment, environment, environment.salmon.version())
+    owned = catalog.samples_to_quantify(experiment)
+    waiting = [sample for sample in owned if not quantifier.is_done(sample)]
+    spread = fan_out or LocalFanOut(settings.parallel_samples)
+    outcomes = list(spread.run(quantifier.process, waiting))
+    catalog.refresh_experiment_state(experiment, run_id=environment.run_id)
+    run = QuantificationRun(
+        manifest=list_quant_files(catalog, experiment),
+        quantified=sum(outcome.quantified is not None for outcome in outcomes),
+        kept=len(owned) - len(waiting),
+        min_mapping_rate=settings.min_mapping_rate,
+    )
+    entries = catalog.ledger.of_experiment(experiment)
+    eligible = {info.sample for info in catalog.quant_files(experiment)}
+    run.failed = {e.accession: e.message for e in entries if e.accession in eligible and e.state not in USABLE}
+    return run
+
+
+def list_quant_files(catalog: Catalog, experiment: str) -> QuantFiles:
+    """The usable quant files of an experiment's samples, owned or shared, by accession."""
+    files = [
+        QuantFileRecord(
+            sample=info.sample,
+            key=info.key,
+            sha256=info.sha256,
+            size_bytes=int(info.metrics.get("size_bytes", 0)),
+            fingerprint=str(info.metrics.get("fingerprint", "")),
+            num_processed=info.metrics.get("num_processed"),
+            num_mapped=info.metrics.get("num_mapped"),
+            percent_mapped=info.metrics.get("percent_mapped"),
+            library_type=info.metrics.get("library_type"),
+            index_length=info.metrics.get("index_length"),
+        )
+        for info in catalog.quant_files(experiment)
+        if info.state in USABLE and info.key is not None and info.sha256 is not None
+    ]
+    organisms: Sequence[str] = catalog.experiment_organisms(experiment)
+    return QuantFiles(experiment=experiment, organism=",".join(organisms), files=tuple(files))

@@ -1,0 +1,236 @@
+"""Materialising assets from the command line.
+
+The same assets, instance and ledger as the Dagster UI and the sensors use.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from refinebio_assets.dagster_instance import open_instance
+from refinebio_assets.definitions import build_defs
+from refinebio_assets.domain.accessions import AccessionType, parse_accession
+from refinebio_assets.domain.errors import NotFoundError, RefinebioError, UnsupportedAccessionError
+from refinebio_assets.domain.vocabulary import IndexLength
+from refinebio_assets.partitions import add_experiments, add_organisms, index_partition
+from resources.archives import Archives, canonical_study
+from resources.catalog import Catalog
+from resources.dagster_adapters import shared_catalog
+from resources.settings import Settings
+
+PROCESS_TAG = "refinebio/process"
+SURVEY = ("source_metadata", "samples")
+EXPRESSION = ("quant_files", "rna_seq_expression")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """A run that failed, with the reason of its first failed step."""
+
+    assets: tuple[str, ...]
+    partition: str
+    message: str
+
+
+@dataclass(slots=True)
+class Session:
+    """An open Dagster instance and catalog for one command.
+
+    Args:
+        settings: Settings of this process.
+        verbose: Whether Dagster's own log lines are shown on standard error.
+    """
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    catalog: Catalog
+    verbose: bool = False
+    defs: dg.Definitions = field(default_factory=build_defs)
+
+    def materialize(
+        self, assets: Sequence[str], partition_key: str, *, run_config: Mapping[str, Any] | None = None
+    ) -> RunFailure | None:
+        """Materialise assets for one partition in this process.
+
+        Returns:
+            None if all went well, else what failed. Errors of single samples are no failure: the ledger has them.
+        """
+        job = self.defs.resolve_implicit_global_asset_job_def()
+        config: dict[str, Any] = dict(run_config or {})
+        level = "INFO" if self.verbose else "CRITICAL"
+        config["loggers"] = {"console": {"config": {"log_level": level}}}
+        result = job.execute_in_process(
+            run_config=config,
+            instance=self.instance,
+            partition_key=partition_key,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(name) for name in assets],
+            tags={PROCESS_TAG: this_process(), "refinebio/subject": str(partition_key)},
+        )
+        if result.success:
+            return None
+        return RunFailure(tuple(assets), str(partition_key), _first_failure(result))
+
+    def survey(self, experiment: str) -> RunFailure | None:
+        """Survey an experiment: fetch its metadata, record its samples."""
+        add_experiments(self.instance, [experiment])
+        return self.materialize(SURVEY, experiment)
+
+    def build_index(
+        self, organism: str, length: IndexLength, *, run_config: Mapping[str, Any] | None = None
+    ) -> RunFailure | None:
+        """Build (or find up to date) an organism's transcriptome index."""
+        add_organisms(self.instance, [organism])
+        return self.materialize(["transcriptome_index"], index_partition(organism, length), run_config=run_config)
+
+    def express(self, experiment: str, *, early: bool = False) -> RunFailure | None:
+        """Quantify an experiment's samples and make its gene expression."""
+        return self.materialize(EXPRESSION, experiment, run_config=expression_config(early=early))
+
+    def missing_indices(self, experiment: str) -> list[tuple[str, IndexLength]]:
+        """The transcriptome indices an experiment needs that are not there."""
+        return [
+            (organism, length)
+            for organism in self.catalog.experiment_organisms(experiment)
+            for length in IndexLength
+            if self.catalog.current_transcriptome_index(organism, length) is None
+        ]
+
+
+def expression_config(*, early: bool) -> dict[str, Any]:
+    """Run configuration of the expression chain: whether the early tximport rule may be used."""
+    return {"ops": {"rna_seq_expression": {"config": {"early": early}}}}
+
+
+@contextmanager
+def open_session(settings: Settings, *, verbose: bool = False) -> Iterator[Session]:
+    """Open instance and catalog; runs of processes that were killed are closed first."""
+    with open_instance(settings) as instance:
+        catalog = shared_catalog(settings.catalog_url)
+        close_dead_runs(instance)
+        yield Session(settings, instance, catalog, verbose)
+
+
+def this_process() -> str:
+    """``host:pid``, as runs are tagged with."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Mark runs as failed whose process on this machine is gone (killed); returns how many."""
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+    closed = 0
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished), limit=1000):
+        host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
+        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
+            instance.report_run_failed(run, "The process of this run ended without finishing it (killed or crashed).")
+            closed += 1
+    return closed
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _first_failure(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            said = event.step_failure_data.user_failure_data
+            if said is not None and said.description:
+                return str(said.description)
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return str(error.message).strip() if error is not None else "step failed"
+    for event in result.all_events:
+        if event.is_job_failure and event.message:
+            return str(event.message)
+    return "the run failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a query stands for: an experiment to ingest, or why it is none."""
+
+    query: str
+    experiment: str | None
+    error: RefinebioError | None = None
+
+
+def find_experiments(queries: Sequence[str], catalog: Catalog, archives: Archives) -> list[Target]:
+    """The experiment behind each accession: from the catalog if known, else from the archives.
+
+    A run, sample or project stands for the SRA study it belongs to. Answers are in input order; an accession that
+    nobody knows carries its error instead of stopping the others.
+    """
+    known = {item.query: item for item in catalog.resolve(list(queries))}
+    targets = []
+    for query in queries:
+        experiments = known[query].experiments if query in known else []
+        if len(experiments) == 1:
+            targets.append(Target(query, experiments[0]))
+            continue
+        try:
+            targets.append(Target(query, _ask_archives(query, archives)))
+        except RefinebioError as error:
+            targets.append(Target(query, None, error))
+    return targets
+
+
+def _ask_archives(query: str, archives: Archives) -> str:
+    accession = parse_accession(query)
+    if accession.type is AccessionType.SRA_STUDY:
+        return accession.value
+    if accession.type in {AccessionType.GEO_PLATFORM, AccessionType.ARRAY_DESIGN, AccessionType.SRA_SUBMISSION}:
+        message = f"{accession} names a {accession.type.value.replace('_', ' ')}, not an experiment."
+        raise UnsupportedAccessionError(message, remedy="Give an experiment, a sample or a run.")
+    experiment = canonical_study(archives, accession.value)
+    if experiment is None:
+        message = f"No SRA/ENA study is known under {accession}."
+        raise NotFoundError(message, remedy="Check the accession; ENA lists what it holds at the ENA browser.")
+    return experiment
+
+
+Report = Callable[[str], None]
+
+
+def ingest_experiment(session: Session, experiment: str, *, early: bool, report: Report) -> list[RunFailure]:
+    """Survey, build the indices needed, quantify and make gene expression.
+
+    Args:
+        session: Open session.
+        experiment: Experiment accession.
+        early: Whether tximport may run with >= 25 samples of which >= 80 % are quantified.
+        report: Told what is being done.
+
+    Returns:
+        What failed on the way; empty if the experiment reached expression or has nothing to process.
+    """
+    report(f"{experiment}: asking the archives")
+    failed = session.survey(experiment)
+    if failed is not None:
+        return [failed]
+    failures = []
+    for organism, length in session.missing_indices(experiment):
+        report(f"{experiment}: {length.value} transcriptome index of {organism}")
+        failed = session.build_index(organism, length)
+        if failed is not None:
+            failures.append(failed)
+    if not session.catalog.samples_to_quantify(experiment) and not session.catalog.quant_files(experiment):
+        return failures
+    report(f"{experiment}: quantifying")
+    failed = session.express(experiment, early=early)
+    return [*failures, *([failed] if failed is not None else [])]

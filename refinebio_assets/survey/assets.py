@@ -1,0 +1,192 @@
+"""Assets of the survey: `source_metadata` and `samples`, one partition per experiment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from io_managers import SourceMetadataIOManager
+from refinebio_assets.domain.errors import RefinebioError
+from refinebio_assets.domain.records import LedgerDecision, SurveyResult
+from refinebio_assets.domain.vocabulary import LedgerKind, SampleState
+from refinebio_assets.partition_runs import AssetEvents, PartitionResult, each_partition
+from refinebio_assets.partitions import add_organisms, experiments
+from refinebio_assets.survey.registry import PlatformRegistry
+from refinebio_assets.survey.sra import survey_sra
+from resources.archives import fetch_sra_study
+from resources.catalog import Catalog, StateChange
+from resources.dagster_adapters import ArchivesResource, CatalogResource, SettingsResource
+
+GROUP = "survey"
+OWNERS = ["team:data-engineering"]
+BATCH = dg.BackfillPolicy.multi_run(50)
+
+
+def transient_retry() -> dg.RetryPolicy:
+    """Retry policy of steps that talk to archives.
+
+    Transient trouble only (other failures forbid retries themselves).
+    """
+    return dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+@dg.asset(
+    partitions_def=experiments,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"json", "ena"},
+    code_version="1",
+    io_manager_key="source_metadata_io",
+    output_required=False,
+    backfill_policy=BATCH,
+    retry_policy=transient_retry(),
+    pool="archives",
+)
+def source_metadata(
+    context: dg.AssetExecutionContext,
+    archives: ArchivesResource,
+    catalog: CatalogResource,
+    source_metadata_io: dg.ResourceParam[SourceMetadataIOManager],
+) -> AssetEvents:
+    """Raw payloads of the public archives about an experiment, content-hashed and immutable.
+
+    For an SRA study: the ENA run and study rows, the EBI BioSamples of its samples and the publication.
+    """
+
+    def fetch(experiment: str) -> PartitionResult:
+        records = catalog.connect()
+        try:
+            with archives.open() as open_archives:
+                payload = fetch_sra_study(open_archives, experiment)
+        except RefinebioError as error:
+            note_survey_failure(records, experiment, error, run_id=context.run_id)
+            raise
+        return PartitionResult(
+            value=payload,
+            metadata={
+                "runs": len(payload["read_run"]),
+                "biosamples": len(payload["biosamples"]),
+                "title": payload["study"][0].get("study_title", "") if payload["study"] else "",
+            },
+        )
+
+    yield from each_partition(context, fetch, saver=source_metadata_io)
+
+
+@dg.asset(
+    partitions_def=experiments,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"sqlalchemy"},
+    code_version="1",
+    output_required=False,
+    io_manager_key="no_value_io",
+    backfill_policy=BATCH,
+    deps=[source_metadata],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "every_sample_has_a_state",
+            asset="samples",
+            blocking=True,
+            description="Each sample has exactly one state in the ledger, and none of the payload is missing.",
+        ),
+        dg.AssetCheckSpec(
+            "some_sample_is_eligible",
+            asset="samples",
+            description="At least one sample can be processed; the ledger says why the others cannot.",
+        ),
+    ],
+)
+def samples(
+    context: dg.AssetExecutionContext,
+    catalog: CatalogResource,
+    settings: SettingsResource,
+    source_metadata_io: dg.ResourceParam[SourceMetadataIOManager],
+) -> AssetEvents:
+    """Harmonised sample records with provenance, written to the catalog, and a ledger state for each of them."""
+    records = catalog.connect()
+    registry = PlatformRegistry.load()
+
+    def survey(experiment: str) -> PartitionResult:
+        payload = source_metadata_io.load(experiment)
+        try:
+            result = survey_sra(payload, registry, raw_data_source=settings.get().raw_data_source)
+        except RefinebioError as error:
+            note_survey_failure(records, experiment, error, run_id=context.run_id)
+            raise
+        sha256 = source_metadata_io.current_sha256(experiment)
+        outcome = records.record_survey(result, metadata_sha256=sha256, run_id=context.run_id)
+        add_organisms(context.instance, records.experiment_organisms(experiment))
+        return PartitionResult(
+            metadata=_survey_metadata(result, outcome.states),
+            data_version=sha256[:16],
+            checks=_survey_checks(records, result),
+        )
+
+    yield from each_partition(context, survey)
+
+
+def note_survey_failure(records: Catalog, experiment: str, error: RefinebioError, *, run_id: str) -> None:
+    """Write to the ledger why an experiment could not be surveyed; transient trouble is marked as worth another try."""
+    known = records.ledger.entries([experiment]).get(experiment)
+    state = SampleState(known.state) if known is not None else SampleState.DISCOVERED
+    if error.code == "controlled_access":
+        state = SampleState.CONTROLLED_ACCESS
+    elif error.code == "archive_not_found":
+        state = SampleState.WITHDRAWN_UPSTREAM
+    records.ledger.set_states(
+        [
+            StateChange(
+                accession=experiment,
+                kind=LedgerKind.EXPERIMENT,
+                experiment_accession=experiment,
+                decision=LedgerDecision(state=state, reason=error.code, message=str(error)),
+                retryable=error.retryable,
+                run_id=run_id,
+                attempted=True,
+            )
+        ]
+    )
+
+
+def _survey_metadata(result: SurveyResult, states: Mapping[str, int]) -> dict[str, Any]:
+    rows = [
+        dg.TableRecord(
+            {
+                "sample": sample.record.accession,
+                "title": sample.record.title,
+                "organism": sample.record.organism or "",
+                "platform": sample.record.platform_name or "",
+                "state": sample.decision.state.value,
+                "reason": sample.decision.message,
+            }
+        )
+        for sample in result.samples[:500]
+    ]
+    return {
+        "dagster/row_count": len(result.samples),
+        "title": result.experiment.title,
+        "aliases": ", ".join(result.experiment.aliases),
+        "states": dg.MetadataValue.json(dict(states)),
+        "samples": dg.MetadataValue.table(rows) if rows else dg.MetadataValue.text("no samples"),
+        "unmatched_metadata_keys": len(result.coverage),
+    }
+
+
+def _survey_checks(records: Catalog, result: SurveyResult) -> list[dg.AssetCheckResult]:
+    in_catalog, in_ledger = records.ledger_is_complete(result.experiment.accession)
+    seen = len(result.samples)
+    eligible = sum(sample.decision.state is SampleState.SURVEYED for sample in result.samples)
+    return [
+        dg.AssetCheckResult(
+            check_name="every_sample_has_a_state",
+            passed=in_catalog == in_ledger and in_catalog >= seen,
+            metadata={"in payload": seen, "in catalog": in_catalog, "in ledger": in_ledger},
+        ),
+        dg.AssetCheckResult(
+            check_name="some_sample_is_eligible",
+            passed=eligible > 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"eligible": eligible, "seen": seen},
+        ),
+    ]

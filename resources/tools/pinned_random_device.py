@@ -42,13 +42,13 @@ class PinnedRandomDevice:
         The file's name holds the hash of its source, and it appears by a rename, so any number of processes may share
         the folder.
         """
-        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
         library = cache_dir / f"pinned_random_device-{digest}.so"
         if sys.platform != "linux":
             return None
         if library.is_file():
             return cls(library)
+        compiler = _find_compiler()
         if compiler is None:
             return None
         cache_dir.mkdir(parents=True, exist_ok=True)
@@ -76,6 +76,10 @@ class PinnedRandomDevice:
         others = os.environ.get("LD_PRELOAD")
         preload = f"{link.absolute()}:{others}" if others else str(link.absolute())
         return {"LD_PRELOAD": preload, PROOF_VARIABLE: str((folder / _PROOF).absolute())}
+
+
+def _find_compiler() -> str | None:
+    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
 def took_effect(folder: Path) -> bool:

@@ -25,7 +25,7 @@ _VERSIONED = re.compile(r"((?:ENS[A-Z]*[GT]\d{11})|(?:WBGene\d{8})|(?:FB(?:gn|tr
 
 
 def _attribute(name: str) -> re.Pattern[bytes]:
-    """Finds the value of an attribute. The pattern starts with a literal, which is several times faster to search for."""
+    """Finds the value of an attribute. It starts with a literal, which is several times faster to search for."""
     return re.compile(rf'{name}(?<!\w{name})\s+"?([^";]*)"?'.encode())
 
 

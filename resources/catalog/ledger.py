@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, func, literal, select, union
+from sqlalchemy import CompoundSelect, func, select
 
 from refinebio_assets.domain.records import LedgerDecision
 from refinebio_assets.domain.vocabulary import LedgerKind, SampleState, Technology
@@ -176,13 +176,35 @@ class Ledger:
 
     def version_of_experiment(self, experiment: str) -> int:
         """A number that grows with every change of the experiment's entry or of one of its samples; 0 if unknown."""
-        accessions = union(accessions_of_experiment(experiment), select(literal(experiment))).subquery()
-        query = select(func.max(LedgerHistory.id)).join(accessions, accessions.c.accession == LedgerHistory.accession)
+        samples = accessions_of_experiment(experiment).subquery()
+        newest = select(func.max(LedgerHistory.id))
+        queries = (
+            newest.where(LedgerHistory.accession == experiment),
+            newest.join(samples, samples.c.accession == LedgerHistory.accession),
+        )
         with self._database.reading() as session:
-            return session.scalar(query) or 0
+            return max(session.scalar(query) or 0 for query in queries)
+
+    def experiments_to_import(self, *, limit: int) -> list[str]:
+        """Experiments with quantified samples that are not in their expression yet, longest waiting first."""
+        query = (
+            select(Experiment.accession)
+            .join(ExperimentSample, ExperimentSample.experiment_id == Experiment.id)
+            .join(Sample, Sample.id == ExperimentSample.sample_id)
+            .join(LedgerEntry, LedgerEntry.accession == Sample.accession)
+            .where(LedgerEntry.state == SampleState.QUANTIFIED)
+            .group_by(Experiment.accession)
+            .order_by(func.min(LedgerEntry.updated_at), Experiment.accession)
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return list(session.scalars(query))
 
     def experiments_to_quantify(self, *, limit: int) -> list[str]:
-        """Experiments that own RNA-seq samples in ``surveyed`` or ``downloaded``, longest waiting first."""
+        """Experiments that own RNA-seq samples in ``surveyed`` or ``downloaded``, longest waiting first.
+
+        Samples that were tried and failed for a passing reason are left to the retry loop, see :meth:`retryable`.
+        """
         query = (
             select(Experiment.accession)
             .join(Sample, Sample.owner_experiment_id == Experiment.id)
@@ -190,6 +212,7 @@ class Ledger:
             .where(
                 LedgerEntry.state.in_([SampleState.SURVEYED, SampleState.DOWNLOADED]),
                 Sample.technology == Technology.RNA_SEQ,
+                ~LedgerEntry.retryable,
             )
             .group_by(Experiment.accession)
             .order_by(func.min(LedgerEntry.updated_at), Experiment.accession)

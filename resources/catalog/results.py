@@ -92,6 +92,12 @@ class RecordedResult:
     superseded_keys: list[str]
 
 
+def has_result(session: Session, fingerprint: str) -> bool:
+    """Whether a result with this fingerprint is recorded."""
+    query = select(ComputationalResult.id).where(ComputationalResult.fingerprint == fingerprint)
+    return session.scalar(query) is not None
+
+
 def record_result(session: Session, result: ResultToRecord) -> RecordedResult:
     """Write a result and its files; see :meth:`resources.catalog.Catalog.record_result`."""
     result_id = _write_result(session, result)

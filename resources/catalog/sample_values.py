@@ -15,7 +15,7 @@ from resources.catalog.statements import rows_where_in
 def sample_organisms(session: Session, accessions: Sequence[str]) -> dict[str, str]:
     """UPPER_SNAKE organism by sample; samples without one are absent."""
     query = select(Sample.accession, Organism.name).join_from(Sample, Organism, Organism.id == Sample.organism_id)
-    return {accession: name for accession, name in rows_where_in(session, query, Sample.accession, accessions)}
+    return {row.accession: row.name for row in rows_where_in(session, query, Sample.accession, accessions)}
 
 
 def harmonized_values(session: Session, accessions: Sequence[str]) -> dict[str, dict[str, str]]:

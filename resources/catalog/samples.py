@@ -123,7 +123,10 @@ def _quant_file_info(sample: str, state: SampleState, quant: ComputedFileInfo | 
 
 def experiment_organisms(session: Session, experiment: str) -> list[str]:
     """UPPER_SNAKE names of the organisms of the experiment's eligible RNA-seq samples, sorted."""
-    query = _eligible(_members(select(Organism.name)).join(Organism, Organism.id == Sample.organism_id), experiment)
+    query = _eligible(
+        _members(select(Organism.name).select_from(Sample)).join(Organism, Organism.id == Sample.organism_id),
+        experiment,
+    )
     return sorted(session.scalars(query.distinct()))
 
 

@@ -93,10 +93,12 @@ def storable_text(text: str) -> str:
 def plain_json(value: Any) -> Any:
     """The value as it comes back from a JSON column, so that stored and new values can be compared.
 
+    NaN and infinities become null: PostgreSQL has no JSON for them.
+
     Raises:
         TypeError: It holds something that JSON has no form for.
     """
-    return json.loads(json.dumps(value, default=_json_form))
+    return json.loads(json.dumps(value, default=_json_form), parse_constant=lambda _: None)
 
 
 def _json_form(value: Any) -> Any:

@@ -57,7 +57,7 @@ def record_survey(session: Session, result: SurveyResult, *, metadata_sha256: st
         *_superseded_aliases(session, experiment, aliases, run_id),
     ]
     apply_changes(session, changes)
-    refresh_experiment_state(session, experiment, run_id=run_id)
+    refresh_experiment_state(session, experiment, run_id=run_id, forget_attempts=True)
     states = read_entries(session, [*written.ids, *gone]).values()
     return SurveyOutcome(
         experiment=experiment,

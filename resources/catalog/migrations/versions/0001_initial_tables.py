@@ -129,6 +129,7 @@ def _create_experiments() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_experiments"),
         sa.UniqueConstraint("accession", name="uq_experiments_accession"),
     )
+    op.create_index("ix_experiments_technology", "experiments", ["technology"])
     op.create_table(
         "experiment_aliases",
         sa.Column("experiment_id", BIG_ID, nullable=False),
@@ -141,6 +142,7 @@ def _create_experiments() -> None:
         ),
         sa.PrimaryKeyConstraint("experiment_id", "alias", name="pk_experiment_aliases"),
     )
+    op.create_index("ix_experiment_aliases_alias", "experiment_aliases", ["alias"])
 
 
 def _create_samples() -> None:
@@ -176,7 +178,10 @@ def _create_samples() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_samples"),
         sa.UniqueConstraint("accession", name="uq_samples_accession"),
     )
+    op.create_index("ix_samples_organism_id", "samples", ["organism_id"])
     op.create_index("ix_samples_organism_platform_id", "samples", ["organism_id", "platform_id", "id"])
+    op.create_index("ix_samples_owner_experiment_id", "samples", ["owner_experiment_id"])
+    op.create_index("ix_samples_platform_id", "samples", ["platform_id"])
 
 
 def _create_sample_details() -> None:
@@ -190,6 +195,7 @@ def _create_sample_details() -> None:
         ),
         sa.PrimaryKeyConstraint("sample_id", "alias", name="pk_sample_aliases"),
     )
+    op.create_index("ix_sample_aliases_alias", "sample_aliases", ["alias"])
     op.create_table(
         "experiment_samples",
         sa.Column("experiment_id", BIG_ID, nullable=False),
@@ -205,6 +211,7 @@ def _create_sample_details() -> None:
         ),
         sa.PrimaryKeyConstraint("experiment_id", "sample_id", name="pk_experiment_samples"),
     )
+    op.create_index("ix_experiment_samples_sample_id", "experiment_samples", ["sample_id"])
     op.create_table(
         "sample_harmonized_values",
         sa.Column("sample_id", BIG_ID, nullable=False),
@@ -257,6 +264,7 @@ def _create_original_files() -> None:
         ),
         sa.PrimaryKeyConstraint("original_file_id", "sample_id", name="pk_original_file_samples"),
     )
+    op.create_index("ix_original_file_samples_sample_id", "original_file_samples", ["sample_id"])
 
 
 def _create_results() -> None:
@@ -280,6 +288,7 @@ def _create_results() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_computational_results"),
         sa.UniqueConstraint("fingerprint", name="uq_computational_results_fingerprint"),
     )
+    op.create_index("ix_computational_results_processor_id", "computational_results", ["processor_id"])
     op.create_table(
         "computed_files",
         sa.Column("id", BIG_ID, nullable=False),
@@ -312,6 +321,11 @@ def _create_results() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_computed_files"),
         sa.UniqueConstraint("key", name="uq_computed_files_key"),
     )
+    op.create_index("ix_computed_files_experiment_id", "computed_files", ["experiment_id"])
+    op.create_index("ix_computed_files_kind", "computed_files", ["kind"])
+    op.create_index("ix_computed_files_organism_id", "computed_files", ["organism_id"])
+    op.create_index("ix_computed_files_result_id", "computed_files", ["result_id"])
+    op.create_index("ix_computed_files_sample_id", "computed_files", ["sample_id"])
 
 
 def _create_transcriptome_indices() -> None:
@@ -341,6 +355,7 @@ def _create_transcriptome_indices() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_transcriptome_indices"),
     )
+    op.create_index("ix_transcriptome_indices_organism_id", "transcriptome_indices", ["organism_id"])
     op.create_index(
         "uq_transcriptome_indices", "transcriptome_indices", ["organism_id", "length", "sha256"], unique=True
     )
@@ -378,6 +393,7 @@ def _create_organism_artefacts() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_qn_targets"),
     )
+    op.create_index("ix_qn_targets_organism_id", "qn_targets", ["organism_id"])
     op.create_table(
         "compendia",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -399,6 +415,7 @@ def _create_organism_artefacts() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_compendia"),
     )
+    op.create_index("ix_compendia_organism_id", "compendia", ["organism_id"])
     op.create_index("uq_compendia", "compendia", ["organism_id", "kind", "version"], unique=True)
 
 
@@ -419,6 +436,7 @@ def _create_datasets() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_datasets"),
     )
+    op.create_index("ix_datasets_state", "datasets", ["state"])
 
 
 def _create_ledger() -> None:
@@ -440,6 +458,7 @@ def _create_ledger() -> None:
         sa.PrimaryKeyConstraint("accession", name="pk_ledger"),
     )
     op.create_index("ix_ledger_experiment_kind_state", "ledger", ["experiment_accession", "kind", "state"])
+    op.create_index("ix_ledger_state", "ledger", ["state"])
     op.create_table(
         "ledger_history",
         sa.Column("id", BIG_ID, nullable=False),
@@ -452,3 +471,4 @@ def _create_ledger() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_ledger_history"),
     )
+    op.create_index("ix_ledger_history_accession", "ledger_history", ["accession"])

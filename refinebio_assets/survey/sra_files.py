@@ -67,16 +67,13 @@ def sra_url(run: str) -> str:
 
 
 def sra_file(row: Row, run: str) -> OriginalFile | None:
-    """The .sra file of a run, if the row lists one."""
+    """The .sra file of a run, if the row lists one.
+
+    Size and md5 stay unknown: ENA's columns describe its own copy, and NCBI's may have been loaded anew since.
+    """
     if not (text(row, "sra_ftp") or text(row, "sra_bytes") or text(row, "sra_md5")):
         return None
-    return OriginalFile(
-        url=sra_url(run),
-        filename=run,
-        kind="sra",
-        size_bytes=whole_number(text(row, "sra_bytes")),
-        md5=_md5(text(row, "sra_md5")),
-    )
+    return OriginalFile(url=sra_url(run), filename=run, kind="sra")
 
 
 def list_fastq(row: Row) -> tuple[OriginalFile, ...]:

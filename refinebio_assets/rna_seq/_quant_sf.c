@@ -135,7 +135,7 @@ static Py_ssize_t parse_rows(const char *p, const char *end, double *columns, Py
         problem->column = -1;
         if (!line_feed(&p)) return problem->kind = "fields", row;
     }
-    return row;
+    return p < end ? row + 1 : row; /* more rows than places: the caller compares */
 }
 
 static PyObject *fail(const char *kind, Py_ssize_t line, int column) {

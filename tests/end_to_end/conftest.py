@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from examples.local_archive import BUNDLED_STUDIES
 
+from examples.local_archive import BUNDLED_STUDIES
 from tests.end_to_end.installation import Installation, installed
 
 BUNDLED_STUDY = BUNDLED_STUDIES / "SRP010938"

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from examples.local_archive import BUNDLED_STUDIES, LocalArchive
-
 from refinebio_assets.runs import Session, open_session
 from resources.catalog import Catalog
 from resources.dagster_adapters import shared_catalog

@@ -58,9 +58,9 @@ class _Content:
                 yield piece
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LoggedRequest:
-    """A request the archive got, and what it answered."""
+    """A request the archive got, and what it answers; in the log before the first byte of the answer is sent."""
 
     method: str
     host: str
@@ -86,6 +86,7 @@ class ArchiveRequestHandler(BaseHTTPRequestHandler):
     server_version = "LocalArchive"
     sys_version = ""
     timeout = 60.0
+    _logged: LoggedRequest
 
     @property
     def _archive(self) -> LocalArchive:
@@ -118,11 +119,8 @@ class ArchiveRequestHandler(BaseHTTPRequestHandler):
             params = dict(parse_qsl(f"{parts.query}&{form}" if form else parts.query, keep_blank_values=True))
             answer = self._archive.answer(host, "/" + unquote(path), params)
         status, content, headers = self._select(answer, fault)
-        sent = 0
-        try:
-            sent = self._send(status, content, headers, fault)
-        finally:
-            self._log((host, "/" + path, parts.query), status=status, sent=sent, fault=fault)
+        self._logged = self._log((host, "/" + path, parts.query), status=status, fault=fault)
+        self._send(status, content, headers, fault)
 
     def _select(self, answer: Answer, fault: Fault | None) -> tuple[int, _Content, dict[str, str]]:
         """Which bytes of the answer to send, under which status and headers."""
@@ -163,8 +161,8 @@ class ArchiveRequestHandler(BaseHTTPRequestHandler):
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{content.whole}"
         return HTTPStatus.PARTIAL_CONTENT, content, headers
 
-    def _send(self, status: int, content: _Content, headers: dict[str, str], fault: Fault | None) -> int:
-        """Send the answer; the number of content bytes sent."""
+    def _send(self, status: int, content: _Content, headers: dict[str, str], fault: Fault | None) -> None:
+        """Send the answer, as far as the fault lets it through."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -172,21 +170,21 @@ class ArchiveRequestHandler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(content.length))
         self.end_headers()
         if self.command == "HEAD" or status == HTTPStatus.NO_CONTENT:
-            return 0
+            return
         break_at = content.length // 2 if fault is not None and fault.kind in ("reset", "truncate", "slow") else None
-        sent = 0
         for piece in content.pieces():
-            if break_at is not None and fault is not None and sent + len(piece) > break_at:
-                self._write(piece[: break_at - sent])
+            rest = piece
+            if break_at is not None and fault is not None and self._logged.bytes_sent + len(piece) > break_at:
+                first = break_at - self._logged.bytes_sent
+                self._write(piece[:first])
                 if not self._break_off(fault):
-                    return break_at
-                piece = piece[break_at - sent :]  # noqa: PLW2901 - the rest after the pause
-                sent, break_at = break_at, None
-            self._write(piece)
-            sent += len(piece)
-        return sent
+                    return
+                rest, break_at = piece[first:], None
+            self._write(rest)
 
     def _write(self, data: bytes) -> None:
+        # Counted first: whoever has received the bytes finds them in the log.
+        self._logged.bytes_sent += len(data)
         self.wfile.write(data)
         self.wfile.flush()
 
@@ -201,22 +199,22 @@ class ArchiveRequestHandler(BaseHTTPRequestHandler):
         self.close_connection = True
         return False
 
-    def _log(self, target: tuple[str, str, str], *, status: int, sent: int, fault: Fault | None) -> None:
+    def _log(self, target: tuple[str, str, str], *, status: int, fault: Fault | None) -> LoggedRequest:
         host, path, query = target
-        self._archive.log_request(
-            LoggedRequest(
-                method=self.command,
-                host=host,
-                path=path,
-                query=query,
-                range=self.headers.get("Range"),
-                if_range=self.headers.get("If-Range"),
-                user_agent=self.headers.get("User-Agent"),
-                status=int(status),
-                bytes_sent=sent,
-                fault=None if fault is None else fault.kind,
-            )
+        logged = LoggedRequest(
+            method=self.command,
+            host=host,
+            path=path,
+            query=query,
+            range=self.headers.get("Range"),
+            if_range=self.headers.get("If-Range"),
+            user_agent=self.headers.get("User-Agent"),
+            status=int(status),
+            bytes_sent=0,
+            fault=None if fault is None else fault.kind,
         )
+        self._archive.log_request(logged)
+        return logged
 
 
 def _fault_answer(fault: Fault) -> Answer:

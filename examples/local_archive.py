@@ -16,6 +16,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -63,9 +64,9 @@ class LocalArchive:
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """All requests so far, in the order they were answered."""
+        """All requests so far, in the order they came, with the bytes sent so far."""
         with self._lock:
-            return list(self._requests)
+            return [replace(request) for request in self._requests]
 
     def requests_for(self, pattern: str, *, method: str | None = None) -> list[LoggedRequest]:
         """The requests whose ``host/path?query`` a regular expression finds."""

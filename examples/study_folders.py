@@ -16,6 +16,7 @@ Only ``read_run.json`` must be there. Folders may be added and changed while an 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ import orjson
 Row = dict[str, Any]
 
 RUNS = "read_run.json"
+
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 _SAME_SERVER = {"ftp.ensemblgenomes.org": "ftp.ensemblgenomes.ebi.ac.uk"}
 """Hosts that are another name of one server."""
@@ -70,6 +73,8 @@ class StudyFolders:
 
     def file(self, host: str, path: str) -> Path | None:
         """A file of an archive's file server, None if no study has it below its ``files`` folder."""
+        if not _HOST.fullmatch(host):
+            return None
         for folder in self.folders():
             found = _below(folder / "files" / _SAME_SERVER.get(host, host), path)
             if found is not None:

@@ -26,7 +26,6 @@ from resources.archives.responses import refuse_web_page
 
 _log = logging.getLogger(__name__)
 
-_RECEIVE_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 
 Progress = Callable[[int, int | None], None]
@@ -135,19 +134,19 @@ class Download:
     def _receive(self, response: httpx.Response, part: BinaryIO, inspector: FileInspector) -> FileInspector:
         """Write the answer's body behind the bytes that are there, or from the start if the archive does not resume."""
         whole = _total_size(response)
-        self._compare_sizes(whole)
         resumed = inspector.size_bytes > 0 and _range_start(response) == inspector.size_bytes
-        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE or (
-            _is_partial(response) and not resumed
-        ):
+        if _is_unsatisfiable(response) or (_is_partial(response) and not resumed):
             self._discard(part)
             message = f"{self._announced.url} changed while it was fetched."
             raise TransientArchiveError(message, url=self._announced.url)
-        pieces = response.iter_raw(_RECEIVE_BYTES)
+        # Pieces as they arrive: a chunk size would hold back, and lose, what came before a connection broke.
+        pieces = response.iter_raw()
         if not resumed:
             first = next(pieces, b"")
             self._sniff(first)
             pieces = chain((first,), pieces)
+        self._compare_sizes(whole)
+        if not resumed:
             inspector = self._inspector()
             self._discard(part)
         self._write_record(response)
@@ -155,10 +154,7 @@ class Download:
         self._copy(pieces, part, inspector, expected)
         if expected is not None and inspector.size_bytes < expected:
             message = f"{self._announced.url} broke off after {inspector.size_bytes} of {expected} bytes."
-            raise TransientArchiveError(
-                message,
-                url=self._announced.url,
-            )
+            raise TransientArchiveError(message, url=self._announced.url)
         return inspector
 
     def _copy(self, pieces: Iterator[bytes], part: BinaryIO, inspector: FileInspector, expected: int | None) -> None:
@@ -274,6 +270,10 @@ def _is_partial(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.PARTIAL_CONTENT
 
 
+def _is_unsatisfiable(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
+
+
 def _range_start(response: httpx.Response) -> int | None:
     """First byte of a 206 answer (``Content-Range: bytes 5-9/10`` -> 5), None for any other answer."""
     header: str = response.headers.get("content-range", "")
@@ -283,8 +283,6 @@ def _range_start(response: httpx.Response) -> int | None:
 
 def _total_size(response: httpx.Response) -> int | None:
     """Size of the whole file by the answer's headers."""
-    if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-        return None
     if _is_partial(response):
         text = response.headers.get("content-range", "").rpartition("/")[2]
     else:

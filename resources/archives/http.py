@@ -13,7 +13,12 @@ from typing import Any, Self
 
 import httpx
 
-from refinebio_assets.domain.errors import ArchiveNotFoundError, MalformedPayloadError, TransientArchiveError
+from refinebio_assets.domain.errors import (
+    ArchiveError,
+    ArchiveNotFoundError,
+    MalformedPayloadError,
+    TransientArchiveError,
+)
 from resources.archives.addresses import Mirror, official_url, shown_url
 from resources.archives.download import Announced, Download, Downloaded, Progress
 from resources.archives.rate_limit import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refinebio_assets.domain.errors import AccessControlledError
 from resources.archives.http import ArchiveClient
 
 SRA_ON_S3_URL = "https://sra-pub-run-odp.s3.amazonaws.com/sra"
@@ -27,4 +28,8 @@ class SraOnS3:
         Raises:
             TransientArchiveError: S3 is unwell.
         """
-        return self._client.head_size(self.url(run))
+        try:
+            return self._client.head_size(self.url(run))
+        except AccessControlledError:
+            # S3 answers 403 for a missing object to whoever may not list the bucket.
+            return None

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TextIO, cast
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from resources.settings import Settings
 
@@ -59,7 +59,11 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=list(_COMMON),
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(settings)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_colour_copy,
+                *_renderers(settings),
+            ],
         )
     )
     root = logging.getLogger()
@@ -70,6 +74,12 @@ def configure_logging(settings: Settings) -> None:
     chatty_level = logging.NOTSET if settings.log_level == "DEBUG" else logging.WARNING
     for name in CHATTY_LIBRARIES:
         logging.getLogger(name).setLevel(chatty_level)
+
+
+def _without_colour_copy(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """Uvicorn attaches its message a second time, with terminal colours in it."""
+    event.pop("color_message", None)
+    return event
 
 
 def _renderers(settings: Settings) -> list[Processor]:

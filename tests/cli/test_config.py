@@ -71,7 +71,7 @@ def test_whatever_the_password_it_is_masked(password):
     assert mask_secrets(url) == f"postgresql://ada:{MASK}@db/refinebio"
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/prefix", "http://host:9000", "sqlite:////home/ada/catalog.sqlite"])
+@pytest.mark.parametrize("url", ["s3://bucket/prefix", "http://host:9000", "sqlite:////data/catalog.sqlite"])
 def test_addresses_without_a_secret_stay_as_they_are(url):
     assert mask_secrets(url) == url
 

@@ -23,7 +23,7 @@ from moto.s3.models import s3_backends
 
 from refinebio_assets.domain.errors import InputError, NotFoundError, ObjectStoreError
 from resources.object_store import ObjectStore, s3
-from tests.s3_service import BUCKET
+from tests.object_stores import BUCKET
 
 
 @contextmanager

@@ -1,24 +1,24 @@
-"""A local S3 service for tests of everything that stores objects."""
+"""Object stores for tests: a folder, and an S3 service on loopback. Import the fixtures into a folder's conftest."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from resources.object_store import ObjectStore
+
 REGION = "eu-central-1"
 BUCKET = "refinebio-tests"
 
 
-@contextmanager
-def s3_service() -> Iterator[str]:
-    """An S3 service on loopback with one empty bucket.
-
-    Gives its address, and points the AWS environment at made-up credentials meanwhile.
-    """
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """Address of an S3 service with one bucket; the AWS environment has made-up credentials meanwhile."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -35,3 +35,21 @@ def s3_service() -> Iterator[str]:
         client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield address
     server.stop()
+
+
+@pytest.fixture
+def folder_store(tmp_path: Path) -> ObjectStore:
+    """An empty store in a folder that does not exist yet."""
+    return ObjectStore.from_url(str(tmp_path / "objects"))
+
+
+@pytest.fixture
+def s3_store(s3_address: str) -> ObjectStore:
+    """An empty store in S3, below a prefix of its own."""
+    return ObjectStore.from_url(f"s3://{BUCKET}/{uuid.uuid4().hex}/deep", endpoint_url=s3_address)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    """Each kind of store in turn."""
+    return request.getfixturevalue(f"{request.param}_store")

@@ -181,8 +181,28 @@ def _describe(
     value.obs["mapped_percent"] = [float(files[sample].percent_mapped or np.nan) for sample in value.obs_names]
     value.uns["experiment"] = experiment
     value.uns["method"] = f"tximport {METHOD_VERSION}"
+    value.uns["refinebio_version"] = __version__
     value.uns["quant_files"] = {file.sample: file.sha256 for file in manifest.files}
+    value.uns["transcriptome_indices"] = _indices(manifest, value, catalog)
     value.uns["left_out"] = dict(left_out)
+
+
+def _indices(manifest: QuantFiles, value: anndata.AnnData, catalog: Catalog) -> dict[str, dict[str, str]]:
+    """The transcriptome indices that the quant files were made with: release, assembly, Salmon version, sha256."""
+    organisms = dict(zip(value.obs_names, value.obs["organism"], strict=True))
+    used = {(str(organisms[file.sample]), IndexLength(file.index_length or "long")) for file in manifest.files}
+    found = {key: catalog.current_transcriptome_index(*key) for key in sorted(used)}
+    return {
+        f"{organism} {length.value}": {
+            "division": info.division,
+            "release": info.release,
+            "assembly": info.assembly,
+            "salmon_version": info.salmon_version,
+            "sha256": info.sha256,
+        }
+        for (organism, length), info in found.items()
+        if info is not None
+    }
 
 
 def _write_rds(

@@ -17,13 +17,13 @@ from refinebio_assets import __version__
 from refinebio_assets.domain.errors import InputError
 from refinebio_assets.domain.fingerprints import fingerprint_of, md5_of_file, sha256_of_file
 from refinebio_assets.domain.records import GenomeSource, OriginalFile
-from refinebio_assets.domain.vocabulary import INDEX_KMER, IndexLength
+from refinebio_assets.domain.vocabulary import INDEX_KMER, ComputedFileKind, IndexLength
 from refinebio_assets.rna_seq.quantification import only_one
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
-from refinebio_assets.rna_seq.transcriptome_index import IndexSource, finish_index, transcripts_from_genome
+from refinebio_assets.rna_seq.transcriptome_index import GENE_MAP, IndexSource, finish_index, transcripts_from_genome
 from refinebio_assets.survey.genomes import find_genome
 from resources.archives import Archives
-from resources.catalog import Catalog, ResultToRecord, TranscriptomeIndexToRecord
+from resources.catalog import Catalog, FileToRecord, ResultToRecord, TranscriptomeIndexToRecord
 from resources.settings import Settings
 from resources.tools.environment import software_environment
 from resources.transcriptome_index_files import TranscriptomeIndexFiles
@@ -95,8 +95,8 @@ def build_transcriptome_index(request: GenomeRequest, length: IndexLength, envir
         )
         info = finish_index(directory, built, source=index_source, length=length, salmon_version=version)
         info["num_transcripts_without_gene"] = sum(not gene for gene, _ in built.gene_map)
-    result = _result(fingerprint, version, source, info, environment.run_id)
     record = _record(source, length, info, version)
+    result = _result(fingerprint, source, info, environment.run_id, _files(directory, record))
 
     def commit() -> None:
         catalog.record_transcriptome_index(record, result)
@@ -193,13 +193,28 @@ def _record(
     )
 
 
+def _files(directory: Path, record: TranscriptomeIndexToRecord) -> tuple[FileToRecord, ...]:
+    kinds = {GENE_MAP: ComputedFileKind.GENE_TO_TRANSCRIPT_MAP}
+    return tuple(
+        FileToRecord(
+            key=f"{record.key_prefix}/{path.name}",
+            filename=f"{record.organism}_{record.length.value}_{path.name}",
+            kind=kinds.get(path.name, ComputedFileKind.TRANSCRIPTOME_INDEX),
+            size_bytes=path.stat().st_size,
+            sha256=sha256_of_file(path),
+            organism=record.organism,
+        )
+        for path in sorted(directory.iterdir())
+    )
+
+
 def _result(
-    fingerprint: str, salmon_version: str, source: GenomeSource, info: dict[str, Any], run_id: str
+    fingerprint: str, source: GenomeSource, info: dict[str, Any], run_id: str, files: tuple[FileToRecord, ...]
 ) -> ResultToRecord:
     return ResultToRecord(
         processor=PROCESSOR,
         processor_version=METHOD_VERSION,
-        environment=software_environment(salmon=salmon_version),
+        environment=software_environment(salmon=info["salmon_version"]),
         fingerprint=fingerprint,
         commands=(f"salmon index -t transcripts.fa -i index -k {info['kmer']}",),
         parameters={"kmer": info["kmer"], "release": source.release, "division": source.division},
@@ -207,4 +222,5 @@ def _result(
         metrics=info["counts"],
         code_version=__version__,
         run_id=run_id,
+        files=files,
     )

@@ -6,16 +6,21 @@ from typing import Any
 import dagster as dg
 
 from io_managers import SourceMetadataIOManager
+from refinebio_assets import __version__
 from refinebio_assets.domain.errors import RefinebioError
+from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision, SurveyResult
-from refinebio_assets.domain.vocabulary import LedgerKind, SampleState
+from refinebio_assets.domain.vocabulary import ComputedFileKind, LedgerKind, SampleState
 from refinebio_assets.partition_runs import AssetEvents, PartitionResult, each_partition
 from refinebio_assets.partitions import add_organisms, experiments
+from refinebio_assets.survey.harmonisation_rules import HARMONISATION_VERSION
 from refinebio_assets.survey.registry import PlatformRegistry
 from refinebio_assets.survey.sra import survey_sra
 from resources.archives import fetch_sra_study
-from resources.catalog import Catalog, StateChange
+from resources.catalog import Catalog, FileToRecord, ResultToRecord, StateChange
 from resources.dagster_adapters import ArchivesResource, CatalogResource, SettingsResource
+from resources.object_store import StoredObject
+from resources.tools.environment import software_environment
 
 GROUP = "survey"
 OWNERS = ["team:data-engineering"]
@@ -114,16 +119,42 @@ def samples(
         except RefinebioError as error:
             note_survey_failure(records, experiment, error, run_id=context.run_id)
             raise
-        sha256 = source_metadata_io.current_sha256(experiment)
-        outcome = records.record_survey(result, metadata_sha256=sha256, run_id=context.run_id)
+        stored = source_metadata_io.current_object(experiment)
+        outcome = records.record_survey(result, metadata_sha256=stored.sha256, run_id=context.run_id)
+        _record_provenance(records, stored, experiment, context.run_id)
         add_organisms(context.instance, records.experiment_organisms(experiment))
         return PartitionResult(
             metadata=_survey_metadata(result, outcome.states),
-            data_version=sha256[:16],
+            data_version=stored.sha256[:16],
             checks=_survey_checks(records, result),
         )
 
     yield from each_partition(context, survey)
+
+
+def _record_provenance(records: Catalog, stored: StoredObject, experiment: str, run_id: str) -> None:
+    """Record the payload that a survey was made from, with the versions of the rules; earlier payloads stay."""
+    payload = FileToRecord(
+        key=stored.key,
+        filename=f"{experiment}_source_metadata.json.gz",
+        kind=ComputedFileKind.SOURCE_METADATA,
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        experiment=experiment,
+    )
+    records.record_result(
+        ResultToRecord(
+            processor="Survey",
+            processor_version=HARMONISATION_VERSION,
+            environment=software_environment(),
+            fingerprint=fingerprint_of("survey", HARMONISATION_VERSION, experiment, stored.sha256),
+            inputs={"source_metadata": stored.sha256},
+            code_version=__version__,
+            run_id=run_id,
+            files=(payload,),
+            replaces_kinds_of_sample=False,
+        )
+    )
 
 
 def note_survey_failure(records: Catalog, experiment: str, error: RefinebioError, *, run_id: str) -> None:

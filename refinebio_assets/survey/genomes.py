@@ -67,5 +67,5 @@ def find_genome(
     chosen = release or ensembl.current_release(species.division.value)
     table = None
     if species.division in DIVISIONS_WITH_COLLECTIONS:
-        table = ensembl.species_table(species.division.value, release=release)
+        table = ensembl.species_table(species.division.value, release=chosen)
     return locate_genome(species, chosen, ensembl.exists, table)

@@ -68,14 +68,15 @@ class GeneMap:
             InputError: There is no such file.
             MalformedFileError: The table is empty, or a line does not have two non-empty fields.
         """
-        rows = [line.split("\t") for line in _lines(path)]
-        transcripts, genes = (_place(rows[0], names) for names in (TRANSCRIPT_COLUMNS, GENE_COLUMNS))
+        lines = _lines(path)
+        header = lines[0].split("\t")
+        transcripts, genes = (_place(header, names) for names in (TRANSCRIPT_COLUMNS, GENE_COLUMNS))
         has_header = transcripts is not None and genes is not None
         left, right = (genes, transcripts) if transcripts is not None and genes is not None else (0, 1)
         first_line = 2 if has_header else 1
-        body = rows[1:] if has_header else rows
+        body = lines[1:] if has_header else lines
         try:
-            columns = [row[left] for row in body], [row[right] for row in body]
+            columns = _column(body, left), _column(body, right)
         except IndexError:
             columns = [], []
         if not columns[0] or not all(columns[0]) or not all(columns[1]):
@@ -97,11 +98,11 @@ class GeneMap:
         """
         ids = [name.partition(".")[0] for name in transcripts] if ignore_version else transcripts
         gene_of = self._gene_of(self._column_of(ids, quant_file))
-        gene_ids = [gene_of.get(name) for name in ids]
-        genes = sorted({gene for gene in gene_ids if gene is not None})
+        gene_ids = list(map(gene_of.get, ids))
+        genes = sorted(gene for gene in set(gene_ids) if gene is not None)
         place: dict[str | None, int] = {gene: index for index, gene in enumerate(genes)}
         place[None] = len(genes)
-        gene_of_row = np.fromiter((place[gene] for gene in gene_ids), dtype=np.int32, count=len(gene_ids))
+        gene_of_row = np.fromiter(map(place.__getitem__, gene_ids), dtype=np.int32, count=len(gene_ids))
         return Assignment(genes, gene_of_row, dropped=gene_ids.count(None))
 
     def _column_of(self, transcripts: Sequence[str], quant_file: Path | None) -> int:
@@ -168,21 +169,22 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
+def _column(lines: Sequence[str], index: int) -> list[str]:
+    return [line.split("\t", index + 1)[index] for line in lines]
+
+
 def _place(header: Sequence[str], names: frozenset[str]) -> int | None:
     """The first of the columns that is called one of ``names``."""
     plain = ("".join(filter(str.isalpha, name)).lower() for name in header)
     return next((index for index, name in enumerate(plain) if name in names), None)
 
 
-def _not_two_ids(
-    rows: Sequence[Sequence[str]], wanted: tuple[int, int], path: Path, first_line: int
-) -> MalformedFileError:
-    """The error for the first row without two non-empty fields."""
-    wrong = (
-        row for row, fields in enumerate(rows) if any(fields[column : column + 1] in ([], [""]) for column in wanted)
-    )
+def _not_two_ids(lines: Sequence[str], wanted: tuple[int, int], path: Path, first_line: int) -> MalformedFileError:
+    """The error for the first line without two non-empty fields."""
+    fields = (line.split("\t") for line in lines)
+    wrong = (row for row, found in enumerate(fields) if any(found[i : i + 1] in ([], [""]) for i in wanted))
     row = next(wrong, 0)
-    shown = "\t".join(rows[row])[:60] if rows else ""
+    shown = lines[row][:60] if lines else ""
     message = f"Expected a gene and a transcript, separated by a tab; found {shown!r}."
     return MalformedFileError(message, path=path, line=first_line + row, remedy="See docs/tximport.md for the format.")
 

@@ -14,7 +14,6 @@ from typing import Any, Self
 import httpx
 
 from refinebio_assets.domain.errors import (
-    ArchiveError,
     ArchiveNotFoundError,
     MalformedPayloadError,
     TransientArchiveError,

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from refinebio_assets.domain.errors import InputError, MalformedPayloadError, TransientArchiveError
-from resources.archives import Archives, fetch_sra_study
+from resources.archives import ArchiveClient, Archives, fetch_sra_study
+from resources.archives.addresses import Mirror
 
 RECORDED = Path(__file__).parents[2] / "data" / "archives"
 
@@ -171,3 +172,26 @@ def test_redirects_are_followed_between_archives_only(scripted):
         client.get_text("https://ftp.ensemblgenomes.org/broken")
     with pytest.raises(TransientArchiveError, match="without end"):
         client.get_text("https://ftp.ensemblgenomes.org/loop")
+
+
+def test_a_mirror_may_redirect_within_itself_and_archives_are_asked_through_it():
+    asked = []
+
+    def handler(request):
+        asked.append(str(request.url))
+        targets = {"/m/www.ebi.ac.uk/a": "/m/ftp.ebi.ac.uk/b", "/m/ftp.ebi.ac.uk/b": "https://ftp.ensembl.org/c"}
+        location = targets.get(request.url.path)
+        return (
+            httpx.Response(200, text="there")
+            if location is None
+            else httpx.Response(307, headers={"location": location})
+        )
+
+    mirror = Mirror.from_setting("http://mirror.example.org/m")
+    with ArchiveClient(mirror=mirror, transport=httpx.MockTransport(handler)) as client:
+        assert client.get_text("https://www.ebi.ac.uk/a", {"q": "1"}) == "there"
+    assert asked == [
+        "http://mirror.example.org/m/www.ebi.ac.uk/a?q=1",
+        "http://mirror.example.org/m/ftp.ebi.ac.uk/b",
+        "http://mirror.example.org/m/ftp.ensembl.org/c",
+    ]

@@ -192,8 +192,6 @@ def find_experiments(queries: Sequence[str], catalog: Catalog, archives: Archive
 
 def _ask_archives(query: str, archives: Archives) -> str:
     accession = parse_accession(query)
-    if accession.type is AccessionType.SRA_STUDY:
-        return accession.value
     if accession.type in {AccessionType.GEO_PLATFORM, AccessionType.ARRAY_DESIGN, AccessionType.SRA_SUBMISSION}:
         message = f"{accession} names a {accession.type.value.replace('_', ' ')}, not an experiment."
         raise UnsupportedAccessionError(message, remedy="Give an experiment, a sample or a run.")

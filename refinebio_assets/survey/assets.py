@@ -7,7 +7,7 @@ import dagster as dg
 
 from io_managers import SourceMetadataIOManager
 from refinebio_assets import __version__
-from refinebio_assets.domain.errors import RefinebioError
+from refinebio_assets.domain.errors import AccessControlledError, ArchiveNotFoundError, RefinebioError
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision, SurveyResult
 from refinebio_assets.domain.vocabulary import ComputedFileKind, LedgerKind, SampleState
@@ -158,12 +158,13 @@ def _record_provenance(records: Catalog, stored: StoredObject, experiment: str, 
 
 
 def note_survey_failure(records: Catalog, experiment: str, error: RefinebioError, *, run_id: str) -> None:
-    """Write to the ledger why an experiment could not be surveyed; transient trouble is marked as worth another try."""
+    """Write to the ledger why an experiment could not be surveyed; transient trouble is marked as worth another try.
+
+    A refusal (403) of metadata is taken for trouble with the archive, not with the study: metadata are always public.
+    """
     known = records.ledger.entries([experiment]).get(experiment)
-    state = SampleState(known.state) if known is not None else SampleState.DISCOVERED
-    if error.code == "controlled_access":
-        state = SampleState.CONTROLLED_ACCESS
-    elif error.code == "archive_not_found":
+    state = known.state if known is not None else SampleState.DISCOVERED
+    if isinstance(error, ArchiveNotFoundError):
         state = SampleState.WITHDRAWN_UPSTREAM
     records.ledger.set_states(
         [
@@ -172,7 +173,7 @@ def note_survey_failure(records: Catalog, experiment: str, error: RefinebioError
                 kind=LedgerKind.EXPERIMENT,
                 experiment_accession=experiment,
                 decision=LedgerDecision(state=state, reason=error.code, message=str(error)),
-                retryable=error.retryable,
+                retryable=error.retryable or isinstance(error, AccessControlledError),
                 run_id=run_id,
                 attempted=True,
             )

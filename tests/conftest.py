@@ -1,15 +1,19 @@
-"""Fixtures for the database: every test of the catalog runs on SQLite and on PostgreSQL."""
+"""Fixtures for the database: every test of the catalog runs on SQLite and on PostgreSQL.
+
+And the figures that tests measure: they are printed below the results.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from resources.catalog import Catalog
-from tests.postgres_service import PostgresService, postgres_service
+from resources.catalog.models import Base
+from tests.postgres_service import PostgresService, empty_tables, postgres_service
 
 
 @pytest.fixture(scope="session")
@@ -20,17 +24,24 @@ def postgres() -> Iterator[PostgresService]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: PostgresService) -> Iterator[str]:
-    """URL of a migrated, empty catalog to copy."""
+def postgres_catalog_url(postgres: PostgresService) -> Iterator[str]:
+    """URL of a migrated catalog that all tests of this process use one after the other."""
     with postgres.database() as url:
         Catalog.connect(url).dispose()
         yield url
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresService, postgres_template: str) -> Iterator[str]:
-    """URL of a migrated, empty catalog of this test's own."""
-    with postgres.database(postgres_template) as url:
+def postgres_url(postgres_catalog_url: str) -> str:
+    """URL of a migrated, empty catalog (emptying one takes 20 ms, copying one 200 ms)."""
+    empty_tables(postgres_catalog_url, [table.name for table in Base.metadata.sorted_tables])
+    return postgres_catalog_url
+
+
+@pytest.fixture
+def fresh_postgres_url(postgres: PostgresService) -> Iterator[str]:
+    """URL of an empty database, for tests that change tables."""
+    with postgres.database() as url:
         yield url
 
 
@@ -58,6 +69,19 @@ def catalog_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def fresh_sqlite_url(tmp_path: Path) -> str:
+    """URL of a database that does not exist yet."""
+    return f"sqlite:///{tmp_path}/fresh/catalog.sqlite"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def fresh_catalog_url(request: pytest.FixtureRequest) -> str:
+    """URL of a database without tables, of each kind."""
+    url: str = request.getfixturevalue(f"fresh_{request.param}_url")
+    return url
+
+
+@pytest.fixture
 def catalog(catalog_url: str) -> Iterator[Catalog]:
     """An empty catalog on each database."""
     catalog = Catalog.connect(catalog_url)
@@ -71,3 +95,24 @@ def sqlite_catalog(sqlite_url: str) -> Iterator[Catalog]:
     catalog = Catalog.connect(sqlite_url)
     yield catalog
     catalog.dispose()
+
+
+FIGURES = "figures"
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Notes a line with what a test measured; all are printed at the end of the test run."""
+    return lambda line: record_property(FIGURES, line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    measured = [
+        (report.nodeid, str(line)) for report in reports for name, line in report.user_properties if name == FIGURES
+    ]
+    if measured:
+        terminalreporter.section("measured")
+    for node, line in measured:
+        terminalreporter.write_line(f"{node.split('::')[-1]}: {line}")

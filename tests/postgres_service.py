@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -41,11 +41,10 @@ class PostgresService:
         self._names = (f"refinebio_test_{os.getpid()}_{number}" for number in count())
 
     @contextmanager
-    def database(self, template: str | None = None) -> Iterator[str]:
-        """URL of a new database, a copy of ``template`` (a URL) if given; dropped at the end."""
+    def database(self) -> Iterator[str]:
+        """URL of a new, empty database; dropped at the end."""
         name = next(self._names)
-        source = make_url(template).database if template else "template0"
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         try:
             yield self._url.set(database=name).render_as_string(hide_password=False)
         finally:
@@ -56,6 +55,15 @@ class PostgresService:
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
+
+
+def empty_tables(url: str, tables: Sequence[str]) -> None:
+    """Remove all rows and start ids at 1 again."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '20s'"))  # an earlier test can have left a transaction open
+        connection.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"))
+    engine.dispose()
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from resources.catalog import Catalog
 from resources.catalog.migrations import HEAD_REVISION
 from resources.catalog.migrations.configuration import alembic_config
 from resources.catalog.models import Base
-from tests.postgres_service import PostgresService
 from tests.resources.catalog.studies import change
 
 WRITES = 50
@@ -59,11 +58,15 @@ def test_the_known_head_revision_is_the_newest_migration(sqlite_catalog: Catalog
     assert script.get_heads() == [HEAD_REVISION]
 
 
-def test_migrations_can_be_undone(catalog: Catalog) -> None:
+def test_migrations_can_be_undone(fresh_catalog_url: str) -> None:
+    catalog = Catalog.connect(fresh_catalog_url)
     with catalog.engine.begin() as connection:
         command.downgrade(alembic_config(connection), "base")
     assert "samples" not in _tables(catalog)
-    assert "samples" in _tables(Catalog.connect(catalog.engine.url.render_as_string(hide_password=False)))
+    again = Catalog.connect(fresh_catalog_url)
+    assert "samples" in _tables(again)
+    catalog.dispose()
+    again.dispose()
 
 
 def _tables(catalog: Catalog) -> set[str]:
@@ -78,11 +81,13 @@ def test_the_folder_of_a_sqlite_catalog_is_made(tmp_path: Path) -> None:
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
 
 
-def test_a_catalog_of_a_newer_version_is_refused(catalog: Catalog, catalog_url: str) -> None:
+def test_a_catalog_of_a_newer_version_is_refused(fresh_catalog_url: str) -> None:
+    catalog = Catalog.connect(fresh_catalog_url)
     with catalog.session() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    catalog.dispose()
     with pytest.raises(ConfigurationError, match="9999"):
-        Catalog.connect(catalog_url)
+        Catalog.connect(fresh_catalog_url)
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/refinebio", "not a url", "oracle+nothing://x", "duckdb:///x"])
@@ -114,19 +119,11 @@ def test_four_processes_write_to_the_ledger_at_once(catalog: Catalog, catalog_ur
     assert len(catalog.ledger.history("SRR9999999")) == 4 * WRITES
 
 
-def test_two_processes_open_a_fresh_sqlite_catalog_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/fresh/catalog.sqlite"
-    assert _run_processes(_connect, url, 2) == [0, 0]
-    assert set(Catalog.connect(url).ledger.entries(["SRP000000", "SRP000001"])) == {"SRP000000", "SRP000001"}
-
-
-@pytest.mark.postgres
-def test_two_processes_open_a_fresh_postgresql_catalog_at_once(postgres: PostgresService) -> None:
-    with postgres.database() as url:
-        assert _run_processes(_connect, url, 2) == [0, 0]
-        catalog = Catalog.connect(url)
-        assert catalog.ledger.experiment_counts() == {"discovered": 2}
-        catalog.dispose()
+def test_two_processes_open_a_fresh_catalog_at_once(fresh_catalog_url: str) -> None:
+    assert _run_processes(_connect, fresh_catalog_url, 2) == [0, 0]
+    catalog = Catalog.connect(fresh_catalog_url)
+    assert catalog.ledger.experiment_counts() == {"discovered": 2}
+    catalog.dispose()
 
 
 def test_opening_an_up_to_date_catalog_does_not_load_alembic(sqlite_url: str) -> None:

@@ -24,10 +24,17 @@ def postgres() -> Iterator[PostgresService]:
 
 
 @pytest.fixture(scope="session")
-def postgres_catalog_url(postgres: PostgresService) -> Iterator[str]:
-    """URL of a migrated catalog that all tests of this process use one after the other."""
+def postgres_template(postgres: PostgresService) -> Iterator[str]:
+    """URL of a migrated, empty catalog to copy."""
     with postgres.database() as url:
         Catalog.connect(url).dispose()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_catalog_url(postgres: PostgresService, postgres_template: str) -> Iterator[str]:
+    """URL of a migrated catalog that the tests of this process use one after the other."""
+    with postgres.database(postgres_template) as url:
         yield url
 
 

@@ -41,10 +41,11 @@ class PostgresService:
         self._names = (f"refinebio_test_{os.getpid()}_{number}" for number in count())
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """URL of a new, empty database; dropped at the end."""
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """URL of a new database, a copy of ``template`` (a URL) if given; dropped at the end."""
         name = next(self._names)
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        source = make_url(template).database if template else "template0"
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
         try:
             yield self._url.set(database=name).render_as_string(hide_password=False)
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class ObjectStore(ABC):
 
         Args:
             url: Where the store lies.
-            endpoint_url: Address of an S3-compatible service; AWS itself if None.
+            endpoint_url: Address of an S3-compatible service. If None, AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; without
+                these, AWS itself.
 
         Raises:
             ConfigurationError: The URL names no place we can store in, or carries credentials.
@@ -243,6 +245,9 @@ def _folder(text: str) -> Path:
 
 
 def _endpoint(endpoint_url: str | None) -> str | None:
+    # The two libraries that talk to S3 do not look for the same variables of the environment: decided here for both.
+    variables = (os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+    endpoint_url = endpoint_url or next(filter(None, variables), None)
     if endpoint_url is None:
         return None
     parts = urlsplit(endpoint_url)

@@ -82,6 +82,16 @@ def test_two_prefixes_do_not_see_each_other(s3_address: str) -> None:
     assert "two/l/a" in ObjectStore.from_url(f"s3://{BUCKET}", endpoint_url=s3_address).list_keys("two")
 
 
+def test_the_endpoint_may_come_from_the_aws_environment(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_address)
+    store = ObjectStore.from_url(f"s3://{BUCKET}/by-environment")
+    store.put_bytes(b"x", "a")
+    assert store == ObjectStore.from_url(f"s3://{BUCKET}/by-environment", endpoint_url=s3_address)
+    with store.open_file("a") as file:
+        assert file.read() == b"x"
+
+
 def test_folder_markers_of_other_tools_are_no_keys(s3_address: str) -> None:
     boto3.client("s3", endpoint_url=s3_address).put_object(Bucket=BUCKET, Key="marked/folder/", Body=b"")
     assert ObjectStore.from_url(f"s3://{BUCKET}/marked", endpoint_url=s3_address).list_keys("") == []

@@ -74,7 +74,7 @@ class GeneExpression:
         Raises:
             InputError: A sample has reads but no TPM.
         """
-        return self._to_library_sizes(self.abundance)
+        return self._to_library_sizes(self.abundance.copy(order="K"))
 
     def length_scaled_tpm(self) -> FloatMatrix:
         """``countsFromAbundance="lengthScaledTPM"``: TPM x mean gene length, with the column sums of the counts.
@@ -124,7 +124,9 @@ class GeneExpression:
         )
 
     def _to_library_sizes(self, values: FloatMatrix) -> FloatMatrix:
-        return values * library_size_factors(self.counts.sum(axis=0), values.sum(axis=0), self.samples)
+        """Scale ``values`` in place."""
+        values *= library_size_factors(self.counts.sum(axis=0), values.sum(axis=0), self.samples)
+        return values
 
 
 def _samples_in_rows(matrix: FloatMatrix) -> NDArray[np.float32]:
@@ -182,7 +184,9 @@ def tximport(
         lengths.add(sums)
         if on_sample:
             on_sample(source.sample)
-    np.copyto(length, lengths.fill(), where=np.isnan(length))
+    fill = lengths.fill()
+    for row in length:
+        np.copyto(row, fill, where=np.isnan(row))
     return GeneExpression(
         summarizer.genes,
         [source.sample for source in quant_files],

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, func, select
+from sqlalchemy import CompoundSelect, func, or_, select
+from sqlalchemy.orm import aliased
 
 from refinebio_assets.domain.records import LedgerDecision
-from refinebio_assets.domain.vocabulary import LedgerKind, SampleState, Technology
+from refinebio_assets.domain.vocabulary import NO_INDEX, LedgerKind, SampleState, Technology
 from resources.catalog.engine import Database
 from resources.catalog.ledger_changes import (
     LedgerRow,
@@ -20,7 +21,15 @@ from resources.catalog.ledger_changes import (
     ledger_row,
     read_entries,
 )
-from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, LedgerEntry, LedgerHistory, Sample
+from resources.catalog.models import (
+    Experiment,
+    ExperimentAlias,
+    ExperimentSample,
+    LedgerEntry,
+    LedgerHistory,
+    Organism,
+    Sample,
+)
 from resources.catalog.statements import rows_where_in
 
 
@@ -174,6 +183,33 @@ class Ledger:
         with self._database.reading() as session:
             return [ledger_row(entry) for entry in session.scalars(query)]
 
+    def experiments_to_survey(self, *, limit: int) -> list[str]:
+        """Experiments that were discovered and never tried to survey, longest waiting first."""
+        query = (
+            select(LedgerEntry.accession)
+            .where(
+                LedgerEntry.kind == LedgerKind.EXPERIMENT,
+                LedgerEntry.state == SampleState.DISCOVERED,
+                LedgerEntry.attempts == 0,
+            )
+            .order_by(LedgerEntry.updated_at, LedgerEntry.accession)
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return list(session.scalars(query))
+
+    def without_index(self, organism: str) -> list[LedgerRow]:
+        """Entries of an organism's (UPPER_SNAKE) samples that could not be quantified for want of an index."""
+        query = (
+            select(LedgerEntry)
+            .join(Sample, Sample.accession == LedgerEntry.accession)
+            .join(Organism, Organism.id == Sample.organism_id)
+            .where(Organism.name == organism, LedgerEntry.reason == NO_INDEX)
+            .order_by(LedgerEntry.accession)
+        )
+        with self._database.reading() as session:
+            return [ledger_row(entry) for entry in session.scalars(query)]
+
     def version_of_experiment(self, experiment: str) -> int:
         """A number that grows with every change of the experiment's entry or of one of its samples; 0 if unknown."""
         samples = accessions_of_experiment(experiment).subquery()
@@ -186,13 +222,21 @@ class Ledger:
             return max(session.scalar(query) or 0 for query in queries)
 
     def experiments_to_import(self, *, limit: int) -> list[str]:
-        """Experiments with quantified samples that are not in their expression yet, longest waiting first."""
+        """Experiments with quantified samples that are not in their expression yet, longest waiting first.
+
+        Also those without any expression whose samples are in that of another experiment.
+        """
+        own = aliased(LedgerEntry)
         query = (
             select(Experiment.accession)
             .join(ExperimentSample, ExperimentSample.experiment_id == Experiment.id)
             .join(Sample, Sample.id == ExperimentSample.sample_id)
             .join(LedgerEntry, LedgerEntry.accession == Sample.accession)
-            .where(LedgerEntry.state == SampleState.QUANTIFIED)
+            .join(own, own.accession == Experiment.accession)
+            .where(
+                LedgerEntry.state.in_([SampleState.QUANTIFIED, SampleState.PROCESSED]),
+                or_(LedgerEntry.state == SampleState.QUANTIFIED, own.state != SampleState.PROCESSED),
+            )
             .group_by(Experiment.accession)
             .order_by(func.min(LedgerEntry.updated_at), Experiment.accession)
             .limit(limit)

@@ -51,10 +51,12 @@ def record_survey(session: Session, result: SurveyResult, *, metadata_sha256: st
     aliases = _write_aliases(session, experiment_id, result.experiment)
     written = write_samples(session, experiment_id, [sample.record for sample in result.samples])
     gone = _write_membership(session, experiment_id, written)
+    # All entries are locked at once and in order: whoever else writes some of them waits, never in a circle.
+    before = read_entries(session, [experiment, *aliases, *written.ids, *gone], lock=True)
     changes = [
-        *_sample_changes(session, result.samples, written, run_id),
+        *_sample_changes(session, result.samples, written, before, run_id),
         *(_withdrawal(accession, experiment, run_id) for accession in gone),
-        *_superseded_aliases(session, experiment, aliases, run_id),
+        *(_supersession(before[alias], experiment, run_id) for alias in aliases if _is_discovered(before.get(alias))),
     ]
     apply_changes(session, changes)
     refresh_experiment_state(session, experiment, run_id=run_id, forget_attempts=True)
@@ -182,9 +184,12 @@ def _hand_over(session: Session, samples: Sequence[str], experiment_id: int) -> 
 
 
 def _sample_changes(
-    session: Session, samples: Sequence[SurveyedSample], written: WrittenSamples, run_id: str | None
+    session: Session,
+    samples: Sequence[SurveyedSample],
+    written: WrittenSamples,
+    before: Mapping[str, LedgerRow],
+    run_id: str | None,
 ) -> Iterable[StateChange]:
-    before = read_entries(session, written.ids)
     owners = {
         row.id: row.accession
         for row in rows_where_in(
@@ -228,19 +233,19 @@ def _withdrawal(accession: str, experiment: str, run_id: str | None) -> StateCha
     )
 
 
-def _superseded_aliases(
-    session: Session, experiment: str, aliases: Sequence[str], run_id: str | None
-) -> Iterable[StateChange]:
-    """An experiment that was discovered under another accession is this one: it must not wait for a survey for ever."""
+def _is_discovered(entry: LedgerRow | None) -> bool:
+    return entry is not None and entry.kind is LedgerKind.EXPERIMENT and entry.state is SampleState.DISCOVERED
+
+
+def _supersession(entry: LedgerRow, experiment: str, run_id: str | None) -> StateChange:
+    """An experiment discovered under another accession is this one: it must not wait for a survey for ever."""
     decision = LedgerDecision(
         state=SampleState.SUPERSEDED, reason="known_as", message=f"This is another accession of {experiment}."
     )
-    for accession, entry in read_entries(session, aliases).items():
-        if entry.kind is LedgerKind.EXPERIMENT and entry.state is SampleState.DISCOVERED:
-            yield StateChange(
-                accession=accession,
-                kind=LedgerKind.EXPERIMENT,
-                experiment_accession=experiment,
-                decision=decision,
-                run_id=run_id,
-            )
+    return StateChange(
+        accession=entry.accession,
+        kind=LedgerKind.EXPERIMENT,
+        experiment_accession=experiment,
+        decision=decision,
+        run_id=run_id,
+    )

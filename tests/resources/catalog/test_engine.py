@@ -20,7 +20,7 @@ from resources.catalog import Catalog
 from resources.catalog.migrations import HEAD_REVISION
 from resources.catalog.migrations.configuration import alembic_config
 from resources.catalog.models import Base
-from tests.resources.catalog.studies import change
+from tests.resources.catalog.studies import change, sample, study
 
 WRITES = 50
 
@@ -34,6 +34,18 @@ def _write_states(url: str, process: int) -> None:
 
 def _connect(url: str, number: int) -> None:
     Catalog.connect(url).ledger.discover([f"SRP{number:06d}"], source="ENA")
+
+
+def _record_surveys(url: str, process: int) -> None:
+    """Overlapping studies, in another order in each process, between changes to their entries."""
+    catalog = Catalog.connect(url)
+    for turn in range(6):
+        number = (turn + process) % 3
+        runs = [sample(f"SRR{run:07d}", title=f"{process} {turn}") for run in range(number * 10, number * 10 + 40)]
+        catalog.record_survey(study(f"SRP00000{number}", samples=runs), metadata_sha256="a" * 64)
+        names = [f"SRR{run:07d}" for run in range(number * 10, number * 10 + 40)]
+        catalog.ledger.set_states([change(name, SampleState.DOWNLOADED, message=f"{turn}") for name in names])
+        catalog.refresh_experiment_state(f"SRP00000{number}")
 
 
 def _run_processes(target: object, url: str, number: int) -> list[int | None]:
@@ -117,6 +129,12 @@ def test_four_processes_write_to_the_ledger_at_once(catalog: Catalog, catalog_ur
     assert _run_processes(_write_states, catalog_url, 4) == [0, 0, 0, 0]
     assert catalog.ledger.counts() == {"surveyed": 4 * WRITES + 1}
     assert len(catalog.ledger.history("SRR9999999")) == 4 * WRITES
+
+
+def test_processes_record_overlapping_surveys_at_once(catalog: Catalog, catalog_url: str) -> None:
+    assert _run_processes(_record_surveys, catalog_url, 3) == [0, 0, 0]
+    assert catalog.ledger.counts() == {"downloaded": 60}
+    assert catalog.ledger_is_complete("SRP000001") == (40, 40)
 
 
 def test_two_processes_open_a_fresh_catalog_at_once(fresh_catalog_url: str) -> None:

@@ -54,7 +54,7 @@ def _run_processes(target: object, url: str, number: int) -> list[int | None]:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
     return [process.exitcode for process in processes]
 
 

@@ -1,0 +1,1 @@
+"""Organism-wide artefacts: QN targets and compendia."""

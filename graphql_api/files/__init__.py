@@ -1,0 +1,1 @@
+"""Original files of the archives and computed files."""

@@ -1,0 +1,1 @@
+"""The ledger: the state of every accession, and why."""

@@ -1,0 +1,1 @@
+"""Organisms and platforms."""

@@ -1,0 +1,89 @@
+"""Counts over the catalog's tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, case, func, select
+
+from graphql_api.context import Reader, Statement
+from graphql_api.vocabulary import LedgerKind, SampleState
+from resources.catalog.models import ComputedFile, Experiment, ExperimentSample, LedgerEntry, Organism, Sample
+
+if TYPE_CHECKING:
+    from graphql_api.ledger.types import StateCount
+
+IS_PROCESSED = LedgerEntry.state == SampleState.PROCESSED.value
+
+
+def num_experiments(reader: Reader) -> int:
+    """Experiments surveyed."""
+    return int(reader.scalar(select(func.count()).select_from(Experiment)))
+
+
+def num_samples(reader: Reader) -> int:
+    """Samples surveyed."""
+    return int(reader.scalar(select(func.count()).select_from(Sample)))
+
+
+def num_processed_experiments(reader: Reader) -> int:
+    """Experiments with at least one processed sample."""
+    members = select(func.count(ExperimentSample.experiment_id.distinct())).join(
+        Sample, Sample.id == ExperimentSample.sample_id
+    )
+    return int(reader.scalar(_processed(members)))
+
+
+def num_processed_samples(reader: Reader) -> int:
+    """Samples with expression."""
+    return int(reader.scalar(_processed(select(func.count()).select_from(Sample))))
+
+
+def num_supported_organisms(reader: Reader) -> int:
+    """Organisms with at least one processed sample."""
+    return int(reader.scalar(_processed(select(func.count(Sample.organism_id.distinct())))))
+
+
+def _processed(samples: Statement) -> Statement:
+    return samples.join(LedgerEntry, LedgerEntry.accession == Sample.accession).where(IS_PROCESSED)
+
+
+def states(reader: Reader, kind: LedgerKind) -> list[StateCount]:
+    """Entries of a kind by state."""
+    from graphql_api.ledger.types import StateCount
+
+    counted = (
+        select(LedgerEntry.state, func.count())
+        .where(LedgerEntry.kind == kind.value)
+        .group_by(LedgerEntry.state)
+        .order_by(LedgerEntry.state)
+    )
+    return [StateCount(state=SampleState(state), count=count) for state, count in reader.rows(counted)]
+
+
+def by_organism(reader: Reader) -> list[tuple[str, int, int]]:
+    """Organism, samples, processed samples; most samples first."""
+    counted = _counted_by(Organism.name.expression).join(Organism, Organism.id == Sample.organism_id)
+    return [(row[0], row[1], row[2]) for row in reader.rows(counted)]
+
+
+def by_technology(reader: Reader) -> list[tuple[str, int, int]]:
+    """Technology, samples, processed samples; most samples first."""
+    return [(row[0], row[1], row[2]) for row in reader.rows(_counted_by(Sample.technology.expression))]
+
+
+def _counted_by(column: ColumnElement[Any]) -> Statement:
+    return (
+        select(column, func.count(Sample.id), func.sum(case((IS_PROCESSED, 1), else_=0)))
+        .select_from(Sample)
+        .join(LedgerEntry, LedgerEntry.accession == Sample.accession, isouter=True)
+        .group_by(column)
+        .order_by(func.count(Sample.id).desc(), column)
+    )
+
+
+def computed_files(reader: Reader) -> tuple[int, int]:
+    """Number and total size in bytes of computed files."""
+    counted = select(func.count(), func.coalesce(func.sum(ComputedFile.size_bytes), 0)).select_from(ComputedFile)
+    row = reader.rows(counted)[0]
+    return int(row[0]), int(row[1])

@@ -1,0 +1,1 @@
+"""Transcriptome indices."""

@@ -13,7 +13,10 @@ import pytest
 
 from resources.catalog import Catalog
 from resources.catalog.models import Base
+from tests.object_stores import folder_store, s3_address, s3_store, store
 from tests.postgres_service import PostgresService, empty_tables, postgres_service
+
+__all__ = ["folder_store", "s3_address", "s3_store", "store"]  # fixtures that are defined elsewhere
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Object stores for tests: a folder, and an S3 service on loopback. Import the fixtures into a folder's conftest."""
+"""Object stores for tests: a folder, and an S3 service on loopback, started once (moto keeps one state per process)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +130,22 @@ def test_the_daemon_and_the_webserver_ask_the_code_location_where_it_listens(ser
     command = services["code-location"]["command"]
     assert server["host"] in services
     assert command[command.index("--port") + 1] == str(server["port"])
-    assert command[command.index("--python-module") + 1] == "refinebio_assets.definitions"
+    assert command[command.index("--module-name") + 1] == "refinebio_assets.definitions"
+
+
+def test_the_commands_of_the_services_exist_with_their_options(services: dict[str, Any]) -> None:
+    for service in services.values():
+        words = service.get("command", [])
+        options = [word for word in words if word.startswith("--")]
+        if options:
+            program = Path(sys.executable).with_name(words[0])
+            subcommands = list(
+                itertools.takewhile(lambda word: word in {"code-server", "start", "run", "serve"}, words[1:])
+            )
+            shown = subprocess.run(
+                [program, *subcommands, "--help"], capture_output=True, text=True, check=True, timeout=60
+            ).stdout
+            assert not [option for option in options if not re.search(rf"{option}\b", shown)]
 
 
 def test_every_value_asked_of_the_operator_is_explained() -> None:

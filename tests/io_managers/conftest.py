@@ -4,9 +4,6 @@ import pytest
 
 from resources.dagster_adapters import ObjectStoreResource
 from resources.object_store import ObjectStore
-from tests.object_stores import folder_store, s3_address, s3_store, store
-
-__all__ = ["folder_store", "s3_address", "s3_store", "store"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A fixed sequence instead of a C++ program's ``std::random_device``: one-threaded Salmon then repeats bit for bit.
+"""Fixed sequences instead of ``std::random_device`` and ``/dev/urandom``: one-threaded Salmon then repeats bit for bit.
 
 The library is a few lines of C (``pinned_random_device.c`` beside this file), compiled once into a cache folder and
 preloaded with ``LD_PRELOAD``. It works on Linux with a C compiler and a program that is linked dynamically against
@@ -54,7 +54,7 @@ class PinnedRandomDevice:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".compile-") as folder:
             unfinished = Path(folder) / library.name
-            command: list[str | Path] = [compiler, "-shared", "-fPIC", "-O2", "-o", unfinished, SOURCE]
+            command: list[str | Path] = [compiler, "-shared", "-fPIC", "-O2", "-o", unfinished, SOURCE, "-ldl"]
             try:
                 run_tool(command, timeout_seconds=_COMPILE_SECONDS)
             except ToolError as error:
@@ -64,17 +64,16 @@ class PinnedRandomDevice:
         return cls(library)
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """Variables for the program's environment.
+        """Variables for the environment of a program that is started in ``folder``.
 
         Args:
-            folder: An empty folder for this one run. :func:`took_effect` finds the proof there; the library is linked
-                into it because ``LD_PRELOAD`` cannot name a path with a space or a colon, which a cache folder may
-                have.
+            folder: Working directory of this one run. :func:`took_effect` finds the proof there. The library is linked
+                into it and named relative to it, because ``LD_PRELOAD`` cannot name a path with a space or a colon.
         """
         link = folder / "pinned_random_device.so"
         link.symlink_to(self.library.absolute())
         others = os.environ.get("LD_PRELOAD")
-        preload = f"{link.absolute()}:{others}" if others else str(link.absolute())
+        preload = f"./{link.name}:{others}" if others else f"./{link.name}"
         return {"LD_PRELOAD": preload, PROOF_VARIABLE: str((folder / _PROOF).absolute())}
 
 

@@ -40,8 +40,8 @@ class Salmon:
 
     Args:
         program: Its name or path.
-        threads: Threads per run. Only with one can a quantification be reproducible.
-        cache_dir: Folder for the small library that makes it so; without one every run is as random as Salmon.
+        threads: Threads per run. Only with one can a quantification or an index be reproducible.
+        cache_dir: Folder for the small library that makes it (and an index) so; without one, as random as Salmon is.
         timeout_seconds: Time-out of a quantification (refine.bio: three hours).
         index_timeout_seconds: Time-out of building an index.
     """
@@ -69,8 +69,9 @@ class Salmon:
     def index(self, transcripts: Path, directory: Path, *, kmer: int) -> ToolResult:
         """Build an index of a transcript FASTA in a new directory.
 
-        The directory appears complete or not at all. Salmon's logs are left out and it runs in a folder of fixed
-        relative name, so that all files of the index are the same bytes for the same transcripts, k and Salmon version.
+        The directory appears complete or not at all. Salmon's logs are left out, it runs in a folder of fixed relative
+        name, and (with one thread and a ``cache_dir``) its indexer's randomness is pinned: all files of the index
+        are then the same bytes for the same transcripts, k and Salmon version.
 
         Raises:
             ToolFailedError: Salmon failed, was killed or left an incomplete index.
@@ -88,7 +89,8 @@ class Salmon:
                 built.name,
             ]
             command += ["-k", str(kmer), "-p", str(self.threads)]
-            result = run_tool(command, cwd=Path(folder), timeout_seconds=self.index_timeout_seconds)
+            environment = self._environment(Path(folder))
+            result = run_tool(command, cwd=Path(folder), env=environment, timeout_seconds=self.index_timeout_seconds)
             for name in INDEX_FILES:
                 require_output(built / name, tool="salmon index", result=result)
             for log in built.glob("*.log"):
@@ -110,13 +112,14 @@ class Salmon:
             ToolFailedError: Non-zero exit, a signal, a time-out, or quant.sf, meta_info.json or lib_format_counts.json
                 missing or empty. Salmon's own words are kept.
         """
-        given = ("-r", str(reads[0])) if len(reads) == 1 else ("-1", str(reads[0]), "-2", str(reads[1]))
-        command = [self.program, "--no-version-check", "quant", *flags, "-i", str(index), *given]
-        command += ["-p", str(self.threads), "-o", str(output)]
+        files = [str(path.absolute()) for path in reads]
+        given = ("-r", files[0]) if len(files) == 1 else ("-1", files[0], "-2", files[1])
+        command = [self.program, "--no-version-check", "quant", *flags, "-i", str(index.absolute()), *given]
+        command += ["-p", str(self.threads), "-o", str(output.absolute())]
         output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="refinebio-salmon-") as folder:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".salmon-quant-") as folder:
             environment = self._environment(Path(folder))
-            result = run_tool(command, env=environment, timeout_seconds=self.timeout_seconds)
+            result = run_tool(command, cwd=Path(folder), env=environment, timeout_seconds=self.timeout_seconds)
             reproducible = took_effect(Path(folder))
         for name in QUANT_FILES:
             require_output(output / name, tool="salmon quant", result=result)

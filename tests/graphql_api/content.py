@@ -143,7 +143,7 @@ def _add_experiment(rows: Rows, number: int) -> None:
             institution="Example Institute",
             pubmed_id="123" if number % 2 else None,
             publication_authors=["A. Author", "B. Author"],
-            first_published=None if number == 3 else date(2020, 1, max(number, 2)),
+            first_published=None if number == 3 else date(2020, 1, 1) + timedelta(days=max(number, 2) - 1),
             annotations={"study_type": "Transcriptome"},
             coverage={"tank": 2},
             created_at=MOMENT + timedelta(seconds=number),

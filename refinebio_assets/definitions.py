@@ -31,9 +31,9 @@ from resources.dagster_adapters import (  # noqa: E402
     ToolsResource,
 )
 from resources.settings import Settings, get_settings  # noqa: E402
-from sensors.automation import experiment_automation  # noqa: E402
-from sensors.discovery import ena_discovery  # noqa: E402
-from sensors.retries import retry_transient_failures  # noqa: E402
+from sensors.automation import build_experiment_automation  # noqa: E402
+from sensors.discovery import build_ena_discovery  # noqa: E402
+from sensors.retries import build_retry_sensor  # noqa: E402
 
 
 def build_resources(settings: Settings) -> dict[str, Any]:
@@ -62,11 +62,15 @@ def build_defs(*, settings: Settings | None = None, overrides: Mapping[str, Any]
         settings: Settings; those of the environment if None.
         overrides: Resources that replace the usual ones, by name.
     """
-    resources = build_resources(settings or get_settings()) | dict(overrides or {})
+    chosen = settings or get_settings()
+    sensors = (build_ena_discovery, build_experiment_automation, build_retry_sensor)
     return dg.Definitions(
         assets=dg.load_assets_from_modules([survey_assets, rna_seq_assets]),
-        sensors=[ena_discovery, experiment_automation, retry_transient_failures],
-        resources=resources,
+        sensors=[build(chosen) for build in sensors],
+        resources=build_resources(chosen) | dict(overrides or {}),
+        # Steps of a run follow each other anyway, and samples are spread within a step: a process for every step
+        # would only add its start (2-4 s).
+        executor=dg.in_process_executor,
     )
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import dagster as dg
-from io_managers.base import ALREADY_STORED
 
+from io_managers.base import ALREADY_STORED
 from refinebio_assets.domain.errors import RefinebioError
 
 AssetEvents = Iterator[dg.Output[Any] | dg.AssetMaterialization | dg.AssetCheckResult]
@@ -85,6 +85,7 @@ def each_partition(
             metadata=result.metadata,
             tags={"dagster/data_version": result.data_version} if result.data_version else None,
         )
+    yield from _checks(done)
     if failures:
         raise failure(failures) from failures[0][1]
 
@@ -98,19 +99,39 @@ def _store(key: str, result: PartitionResult, saver: Saver | None) -> PartitionR
 
 
 def _one_output(context: dg.AssetExecutionContext, done: Mapping[str, PartitionResult]) -> AssetEvents:
-    """One output for all partitions of the run, each with its own metadata.
-
-    Checks only where there is one partition.
-    """
+    """One output for all partitions of the run, each with its own metadata and data version, and their checks."""
+    name = context.assets_def.get_output_name_for_asset_key(context.asset_key)
     if len(done) == 1:
         ((_, result),) = done.items()
         version = dg.DataVersion(result.data_version) if result.data_version else None
-        yield dg.Output(ALREADY_STORED, metadata=result.metadata, data_version=version)
-        yield from result.checks
+        yield dg.Output(ALREADY_STORED, output_name=name, metadata=result.metadata, data_version=version)
+    else:
+        for key, result in done.items():
+            context.add_asset_metadata(result.metadata, partition_key=key)
+        yield dg.Output(ALREADY_STORED, output_name=name)
+    yield from _checks(done)
+
+
+def _checks(done: Mapping[str, PartitionResult]) -> Iterator[dg.AssetCheckResult]:
+    """The checks of the partitions: one result per check, passed if it passed for all of them.
+
+    Dagster keeps results of a check per asset, not per partition; which partitions did not pass is in its metadata.
+    """
+    if len(done) == 1:
+        ((_, only),) = done.items()
+        yield from only.checks
         return
+    by_name: dict[str, dict[str, dg.AssetCheckResult]] = {}
     for key, result in done.items():
-        context.add_asset_metadata(result.metadata, partition_key=key)
-    yield dg.Output(ALREADY_STORED)
+        for check in result.checks:
+            by_name.setdefault(str(check.check_name), {})[key] = check
+    for name, checks in by_name.items():
+        failed = {key: check for key, check in checks.items() if not check.passed}
+        metadata: dict[str, Any] = {"partitions": len(checks), "not passed": ", ".join(failed)}
+        for key, check in failed.items():
+            metadata[key] = ", ".join(f"{label}: {value.value}" for label, value in check.metadata.items())
+        severity = next(iter(checks.values())).severity
+        yield dg.AssetCheckResult(check_name=name, passed=not failed, severity=severity, metadata=metadata)
 
 
 def failure(failures: Sequence[tuple[str, RefinebioError]]) -> dg.Failure:

@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     discovery_max_per_tick: int = Field(
         100, ge=1, description="New experiments the discovery sensor takes in one tick."
     )
+    discovery_interval_seconds: int = Field(3600, ge=1, description="How often the discovery sensor asks ENA.")
+    automation_interval_seconds: int = Field(
+        60, ge=1, description="How often the sensors look in the ledger for what to run next."
+    )
 
     api_host: str = Field("127.0.0.1", description="Address the GraphQL API listens on.")
     api_port: int = Field(8000, ge=0, le=65535, description="Port of the GraphQL API.")

@@ -18,9 +18,9 @@ from resources.archives import Archives
 from resources.catalog import Catalog
 from resources.dagster_adapters import ArchivesResource, CatalogResource, SettingsResource
 from resources.settings import Settings
+from sensors.requests import SURVEY_CHAIN, chain_request
 
 SOURCE = "ena"
-SURVEY_SELECTION = dg.AssetSelection.assets("source_metadata", "samples")
 FIRST_LOOK_BACK = timedelta(days=7)
 """How far back the first tick looks when no start is set (the original gathered weekly)."""
 
@@ -95,49 +95,60 @@ def discover(archives: Archives, cursor: DiscoveryCursor, settings: Settings, *,
     return Discovery(studies, following, tuple(skipped))
 
 
-@dg.sensor(
-    name="ena_discovery",
-    target=SURVEY_SELECTION,
-    minimum_interval_seconds=3600,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Finds RNA-seq studies that ENA published or changed since the last look and surveys them.",
-)
-def ena_discovery(
-    context: dg.SensorEvaluationContext,
-    archives: ArchivesResource,
-    catalog: CatalogResource,
-    settings: SettingsResource,
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """New and changed studies become partitions, ledger entries (state ``discovered``) and survey runs."""
-    options = settings.get()
-    records = catalog.connect()
-    today = datetime.now(UTC).date()
-    start = date.fromisoformat(options.discovery_since) if options.discovery_since else today - FIRST_LOOK_BACK
-    cursor = DiscoveryCursor.loads(records.cursor(SOURCE), start=start)
-    try:
-        with archives.open() as open_archives:
-            found = discover(open_archives, cursor, options, today=today)
-    except RefinebioError as error:
-        yield dg.SkipReason(f"ENA could not be asked: {error}. The cursor stays at {cursor.since}.")
-        return
-    if found.skipped:
-        context.log.warning("ENA rows without a study accession: %s", ", ".join(found.skipped))
-    yield from _request_surveys(context, records, found)
-    records.set_cursor(SOURCE, found.cursor.dumps())
+def build_ena_discovery(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that looks for studies.
+
+    It runs by itself only where the settings name organisms: without them it would take in the whole archive.
+    """
+
+    @dg.sensor(
+        name="ena_discovery",
+        target=dg.AssetSelection.assets(*SURVEY_CHAIN),
+        minimum_interval_seconds=settings.discovery_interval_seconds,
+        default_status=(
+            dg.DefaultSensorStatus.RUNNING if settings.discovery_organisms else dg.DefaultSensorStatus.STOPPED
+        ),
+        description=(
+            "Finds RNA-seq studies that ENA published or changed since the last look and has them surveyed. Runs by "
+            "itself if REFINEBIO_DISCOVERY_ORGANISMS names organisms; started by hand without, it looks for all."
+        ),
+    )
+    def ena_discovery(
+        context: dg.SensorEvaluationContext,
+        archives: ArchivesResource,
+        catalog: CatalogResource,
+        settings: SettingsResource,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        options, records = settings.get(), catalog.connect()
+        today = datetime.now(UTC).date()
+        start = date.fromisoformat(options.discovery_since) if options.discovery_since else today - FIRST_LOOK_BACK
+        cursor = DiscoveryCursor.loads(records.cursor(SOURCE), start=start)
+        try:
+            with archives.open() as open_archives:
+                found = discover(open_archives, cursor, options, today=today)
+        except RefinebioError as error:
+            yield dg.SkipReason(f"ENA could not be asked: {error} The cursor stays at {cursor.since}.")
+            return
+        if found.skipped:
+            context.log.warning("ENA rows without a study accession: %s", ", ".join(found.skipped))
+        requests = survey_requests(context.instance, records, found)
+        records.set_cursor(SOURCE, found.cursor.dumps())
+        if not requests:
+            yield dg.SkipReason(f"No new or changed studies among {len(found.studies)} since {cursor.since}.")
+        yield from requests
+
+    return ena_discovery
 
 
-def _request_surveys(
-    context: dg.SensorEvaluationContext, records: Catalog, found: Discovery
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    new = set(records.ledger.discover(found.studies, source=SOURCE))
-    changed = [study for study, day in found.studies.items() if study in new or records.is_outdated(study, day)]
-    add_experiments(context.instance, changed)
-    if not changed:
-        yield dg.SkipReason(f"No new or changed studies among {len(found.studies)} since {found.cursor.since}.")
-    for study in changed:
-        yield dg.RunRequest(
-            run_key=f"{study}:{found.studies[study]}",
-            partition_key=study,
-            asset_selection=[dg.AssetKey("source_metadata"), dg.AssetKey("samples")],
-            tags={"refinebio/source": SOURCE},
-        )
+def survey_requests(instance: dg.DagsterInstance, catalog: Catalog, found: Discovery) -> list[dg.RunRequest]:
+    """New and changed studies become partitions, ledger entries (state ``discovered``) and survey runs.
+
+    Should a request be lost before its run is launched, the automation finds the entry in the ledger.
+    """
+    new = set(catalog.ledger.discover(found.studies, source=SOURCE))
+    changed = [study for study, day in found.studies.items() if study in new or catalog.is_outdated(study, day)]
+    add_experiments(instance, changed)
+    return [
+        chain_request(study, SURVEY_CHAIN, run_key=f"{study}:{found.studies[study]}", tags={"refinebio/source": SOURCE})
+        for study in changed
+    ]

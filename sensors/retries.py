@@ -1,22 +1,23 @@
 """The retry loop: what failed for a passing reason is tried again, with growing pauses.
 
-What failed for good is left alone.
+What failed for good is left alone, and so is what was tried :data:`MAX_ATTEMPTS` times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from refinebio_assets.domain.vocabulary import LedgerKind
+from refinebio_assets.domain.vocabulary import MAX_ATTEMPTS, LedgerKind
+from resources.catalog import Catalog, LedgerRow
 from resources.dagster_adapters import CatalogResource
-from sensors.automation import EXPRESSION_CHAIN
+from resources.settings import Settings
+from sensors.requests import EXPRESSION_CHAIN, SURVEY_CHAIN, chain_request, first_of_each, hour_of, under_way
 
-MAX_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(minutes=10)
-EXPERIMENTS_PER_TICK = 50
+REQUESTS_PER_TICK = 50
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -24,33 +25,52 @@ def pause_after(attempts: int) -> timedelta:
     return FIRST_PAUSE * int(2 ** max(0, attempts - 1))
 
 
-@dg.sensor(
-    name="retry_transient_failures",
-    target=dg.AssetSelection.assets("source_metadata", "samples", *EXPRESSION_CHAIN),
-    minimum_interval_seconds=300,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Runs again what failed because an archive was unwell or a task was killed; never what failed for good",
-)
-def retry_transient_failures(
-    context: dg.SensorEvaluationContext, catalog: CatalogResource
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Request the run of every experiment that has retryable ledger entries whose pause is over."""
-    moment = datetime.now(UTC)
-    entries = catalog.connect().ledger.retryable(max_attempts=MAX_ATTEMPTS)
+def build_retry_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that tries again; runs unless it is stopped."""
+
+    @dg.sensor(
+        name="retry_transient_failures",
+        target=dg.AssetSelection.assets(*SURVEY_CHAIN, *EXPRESSION_CHAIN),
+        minimum_interval_seconds=settings.automation_interval_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Runs again what failed because an archive was unwell or a program was killed: after 10 minutes, then 20, "
+            f"40 … at most {MAX_ATTEMPTS} times. Never what failed for good."
+        ),
+    )
+    def retry_transient_failures(
+        context: dg.SensorEvaluationContext, catalog: CatalogResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        records, moment = catalog.connect(), datetime.now(UTC)
+        entries = records.ledger.retryable(max_attempts=MAX_ATTEMPTS)
+        wanted = retry_requests(records, entries, moment=moment)
+        requests = list(first_of_each(wanted, busy=under_way(context.instance), most=REQUESTS_PER_TICK))
+        if not requests:
+            waiting = f"{len(entries)} wait for the end of their pause, or are under way"
+            yield dg.SkipReason(
+                f"Nothing to try again ({waiting})." if entries else "Nothing failed for a passing reason."
+            )
+        yield from requests
+
+    return retry_transient_failures
+
+
+def retry_requests(catalog: Catalog, entries: Sequence[LedgerRow], *, moment: datetime) -> Iterator[dg.RunRequest]:
+    """Runs for the experiments of entries whose pause is over: the survey if that failed, else quantification.
+
+    The run key holds the ledger version, which every attempt moves, and the hour, as in the automation.
+    """
     due = [entry for entry in entries if entry.updated_at + pause_after(entry.attempts) <= moment]
     chosen: dict[str, tuple[bool, int]] = {}
     for entry in due:
         experiment = entry.experiment_accession or entry.accession
         survey, attempts = chosen.get(experiment, (False, 0))
-        chosen[experiment] = (survey or entry.kind == LedgerKind.EXPERIMENT, max(attempts, entry.attempts))
-    if not chosen:
-        yield dg.SkipReason(f"Nothing to try again ({len(entries)} wait for their pause to end).")
-    for experiment, (survey, attempts) in sorted(chosen.items())[:EXPERIMENTS_PER_TICK]:
-        names = ("source_metadata", "samples") if survey else EXPRESSION_CHAIN
-        context.log.info("Trying %s again (attempt %d)", experiment, attempts + 1)
-        yield dg.RunRequest(
-            run_key=f"{experiment}:{'survey' if survey else 'expression'}:{attempts}",
-            partition_key=experiment,
-            asset_selection=[dg.AssetKey(name) for name in names],
-            tags={"refinebio/retry": str(attempts + 1)},
+        chosen[experiment] = (survey or entry.kind is LedgerKind.EXPERIMENT, max(attempts, entry.attempts))
+    for experiment, (survey, attempts) in chosen.items():
+        version = catalog.ledger.version_of_experiment(experiment)
+        yield chain_request(
+            experiment,
+            SURVEY_CHAIN if survey else EXPRESSION_CHAIN,
+            run_key=f"retry:{experiment}:{version}:{hour_of(moment)}",
+            tags={"refinebio/attempt": str(attempts + 1)},
         )

@@ -71,6 +71,13 @@ FAILURE_STATES = frozenset({SampleState.CORRUPT_FILE, SampleState.FAILED_QC, Sam
 """States of samples that were tried and did not make it; they count as eligible but not as quantified."""
 
 
+MAX_ATTEMPTS = 5
+"""How often work that fails for passing reasons is tried; then expression is made without the sample."""
+
+NO_INDEX = "no_transcriptome_index"
+"""Ledger reason of samples whose organism has no transcriptome index; they are tried again when there is one."""
+
+
 class LedgerKind(StrEnum):
     """What a ledger entry is about."""
 

@@ -13,7 +13,7 @@ from refinebio_assets.rna_seq.expression_run import ExpressionRun, express
 from refinebio_assets.rna_seq.index_run import GenomeRequest, build_transcriptome_index
 from refinebio_assets.rna_seq.quantification_run import QuantificationRun, quantify_experiment
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
-from refinebio_assets.survey.assets import BATCH, OWNERS, samples, transient_retry
+from refinebio_assets.survey.assets import BATCH, OWNERS, samples
 
 GROUP = "rna_seq"
 ENVIRONMENT = {"archives", "catalog", "object_store", "settings", "tools", "transcriptome_index_io"}
@@ -72,7 +72,6 @@ class ExpressionConfig(dg.Config):
     code_version="1",
     io_manager_key="transcriptome_index_io",
     output_required=False,
-    retry_policy=transient_retry(),
     pool="transcriptome_index",
     required_resource_keys=ENVIRONMENT,
     check_specs=[
@@ -163,15 +162,23 @@ def quant_files(
     yield from each_partition(context, quantify, saver=io)
 
 
-@dg.asset(
+@dg.multi_asset(
+    name="rna_seq_expression",
+    outs={
+        "rna_seq_expression": dg.AssetOut(
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"numpy", "anndata"},
+            code_version="1",
+            io_manager_key="expression_io",
+            is_required=False,
+        )
+    },
     partitions_def=experiments,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"numpy", "anndata"},
-    code_version="1",
-    io_manager_key="expression_io",
-    output_required=False,
     backfill_policy=BATCH,
+    # Checks of an @asset must always be evaluated; those of a multi-asset that can be subset need not: an experiment
+    # that waits for samples has neither value nor checks.
+    can_subset=True,
     deps=[quant_files],
     required_resource_keys=ENVIRONMENT | {"expression_io"},
     check_specs=[

@@ -5,7 +5,6 @@ The tximport rule, the matrices with their sample metadata, and what is recorded
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +18,7 @@ from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision, QuantFileRecord, QuantFiles
 from refinebio_assets.domain.vocabulary import (
     FAILURE_STATES,
+    MAX_ATTEMPTS,
     ComputedFileKind,
     IndexLength,
     LedgerKind,
@@ -26,12 +26,14 @@ from refinebio_assets.domain.vocabulary import (
 )
 from refinebio_assets.rna_seq.gene_map import GeneMap
 from refinebio_assets.rna_seq.quant_sf import QuantSource
-from refinebio_assets.rna_seq.quantification_run import list_quant_files
+from refinebio_assets.rna_seq.quantification_run import USABLE, list_quant_files
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
 from refinebio_assets.rna_seq.transcriptome_index import GENE_MAP
 from refinebio_assets.rna_seq.tximport import GeneExpression, TximportDecision, tximport, tximport_decision
 from resources.catalog import Catalog, FileToRecord, LedgerRow, ResultToRecord, StateChange
 from resources.object_store import ObjectStore
+from resources.object_store.temporary import temporary_folder
+from resources.settings import Settings
 from resources.tools.environment import software_environment
 from resources.tools.r import RStatus, r_available, write_txi_rds
 
@@ -87,29 +89,21 @@ def express(experiment: str, environment: RunEnvironment, *, early: bool) -> Exp
         MalformedFileError: A quant file is damaged or lists other transcripts than the others.
     """
     catalog, settings = environment.catalog, environment.settings
+    decision = expression_decision(experiment, catalog, settings, early=early)
+    if not decision.run:
+        return ExpressionRun(decision=decision)
     entries = {entry.accession: entry for entry in catalog.ledger.of_experiment(experiment)}
     infos = catalog.quant_files(experiment)
     manifest = list_quant_files(catalog, experiment)
-    hopeless = sum(is_hopeless(entries[info.sample]) for info in infos)
-    decision = tximport_decision(
-        len(manifest.files),
-        len(infos) - hopeless,
-        early=early,
-        min_samples=settings.early_tximport_min_samples,
-        min_share=settings.early_tximport_min_share,
-    )
-    if not decision.run:
-        return ExpressionRun(decision=decision)
     organisms = catalog.sample_organisms([file.sample for file in manifest.files])
     groups: dict[str, list[QuantFileRecord]] = {}
     for file in manifest.files:
         groups.setdefault(organisms[file.sample], []).append(file)
-    settings.scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.scratch, prefix="tximport-") as folder:
+    with temporary_folder(settings.scratch, "tximport") as folder:
         imported = {
-            organism: _import(organism, files, environment, Path(folder)) for organism, files in sorted(groups.items())
+            organism: _import(organism, files, environment, folder) for organism, files in sorted(groups.items())
         }
-        rds = _write_rds(imported, experiment, environment.store, Path(folder))
+        rds = _write_rds(imported, experiment, environment.store, folder)
     left_out = {info.sample: entries[info.sample].message for info in infos if info.sample not in organisms}
     value = _join(imported)
     _describe(value, experiment, catalog, manifest, left_out)
@@ -129,6 +123,20 @@ def express(experiment: str, environment: RunEnvironment, *, early: bool) -> Exp
     )
 
 
+def expression_decision(experiment: str, catalog: Catalog, settings: Settings, *, early: bool) -> TximportDecision:
+    """Whether an experiment's samples are far enough, by what the ledger and the catalog say now."""
+    entries = {entry.accession: entry for entry in catalog.ledger.of_experiment(experiment)}
+    infos = catalog.quant_files(experiment)
+    usable = sum(info.state in USABLE and info.key is not None for info in infos)
+    return tximport_decision(
+        usable,
+        len(infos) - sum(is_hopeless(entries[info.sample]) for info in infos),
+        early=early,
+        min_samples=settings.early_tximport_min_samples,
+        min_share=settings.early_tximport_min_share,
+    )
+
+
 @lru_cache(maxsize=1)
 def installed_r() -> RStatus:
     """What is installed of R, asked once per process."""
@@ -137,7 +145,8 @@ def installed_r() -> RStatus:
 
 def is_hopeless(entry: LedgerRow) -> bool:
     """Whether a sample was tried and will not be quantified without something changing."""
-    return entry.state in FAILURE_STATES and not entry.retryable
+    given_up = entry.retryable and entry.attempts >= MAX_ATTEMPTS
+    return given_up or (entry.state in FAILURE_STATES and not entry.retryable)
 
 
 def _import(

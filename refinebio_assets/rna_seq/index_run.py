@@ -8,28 +8,32 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from refinebio_assets import __version__
-from refinebio_assets.domain.errors import InputError
+from refinebio_assets.domain.errors import ConfigurationError, InputError, RefinebioError, ToolMissingError
 from refinebio_assets.domain.fingerprints import fingerprint_of, md5_of_file, sha256_of_file
-from refinebio_assets.domain.records import GenomeSource, OriginalFile
-from refinebio_assets.domain.vocabulary import INDEX_KMER, ComputedFileKind, IndexLength
+from refinebio_assets.domain.organisms import scientific_name
+from refinebio_assets.domain.records import GenomeSource, LedgerDecision, OriginalFile
+from refinebio_assets.domain.vocabulary import INDEX_KMER, ComputedFileKind, IndexLength, LedgerKind, SampleState
 from refinebio_assets.rna_seq.quantification import only_one
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
 from refinebio_assets.rna_seq.transcriptome_index import GENE_MAP, IndexSource, finish_index, transcripts_from_genome
 from refinebio_assets.survey.genomes import find_genome
 from resources.archives import Archives
-from resources.catalog import Catalog, FileToRecord, ResultToRecord, TranscriptomeIndexToRecord
+from resources.catalog import Catalog, FileToRecord, ResultToRecord, StateChange, TranscriptomeIndexToRecord
 from resources.settings import Settings
 from resources.tools.environment import software_environment
 from resources.transcriptome_index_files import TranscriptomeIndexFiles
 
 METHOD_VERSION = "1"
 PROCESSOR = "Transcriptome Index"
+TROUBLE_LASTS = timedelta(days=7)
+"""How long it is believed that an index cannot be built (Ensembl does not have the organism) before trying again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class IndexRun:
 def build_transcriptome_index(request: GenomeRequest, length: IndexLength, environment: RunEnvironment) -> IndexRun:
     """Build an organism's index for short or long reads, or take the one that is there if it would be the same.
 
+    That an organism's index cannot be built is remembered, see :func:`known_trouble`.
+
     Args:
         request: Which genome.
         length: Short (k=23) or long (k=31).
@@ -66,6 +72,16 @@ def build_transcriptome_index(request: GenomeRequest, length: IndexLength, envir
         MalformedFileError: Genome or annotation is not what it should be.
         ToolFailedError: Salmon failed.
     """
+    try:
+        return _build(request, length, environment)
+    except RefinebioError as error:
+        passing = error.retryable or isinstance(error, ToolMissingError | ConfigurationError)
+        if request == GenomeRequest(request.organism) and not passing:
+            _note_trouble(environment.catalog, request.organism, str(error))
+        raise
+
+
+def _build(request: GenomeRequest, length: IndexLength, environment: RunEnvironment) -> IndexRun:
     catalog, archives, salmon = environment.catalog, environment.archives, environment.salmon
     settings = environment.settings
     source = _genome_source(request, archives, catalog, settings)
@@ -100,11 +116,45 @@ def build_transcriptome_index(request: GenomeRequest, length: IndexLength, envir
 
     def commit() -> None:
         catalog.record_transcriptome_index(record, result)
+        _note_trouble(catalog, request.organism, None)
+        reopen_samples(catalog, request.organism, run_id=environment.run_id)
         shutil.rmtree(folder)
         if all(catalog.current_transcriptome_index(request.organism, other) for other in IndexLength):
             shutil.rmtree(genome, ignore_errors=True)  # the genome is kept until both lengths are built
 
     return IndexRun(TranscriptomeIndexFiles(directory, info), reused=False, commit=commit)
+
+
+def _note_trouble(catalog: Catalog, organism: str, message: str | None) -> None:
+    trouble = None if message is None else {"message": message, "at": datetime.now(UTC).isoformat()}
+    catalog.set_property(f"no_index:{organism}", orjson.dumps(trouble).decode())
+
+
+def known_trouble(catalog: Catalog, organism: str, *, moment: datetime) -> str | None:
+    """Why an organism's index could not be built within the last days; None if it could, or nobody tried."""
+    trouble = orjson.loads(catalog.property(f"no_index:{organism}") or "null")
+    if trouble is None or moment - datetime.fromisoformat(trouble["at"]) > TROUBLE_LASTS:
+        return None
+    return str(trouble["message"])
+
+
+def reopen_samples(catalog: Catalog, organism: str, *, run_id: str) -> None:
+    """Samples that waited for this organism's index, or failed with the one before, can be tried now."""
+    message = f"The run can be processed: there is a new transcriptome index of {scientific_name(organism)}."
+    decision = LedgerDecision(state=SampleState.SURVEYED, reason="eligible", message=message)
+    catalog.ledger.set_states(
+        [
+            StateChange(
+                accession=entry.accession,
+                kind=LedgerKind.SAMPLE,
+                experiment_accession=entry.experiment_accession,
+                decision=decision,
+                run_id=run_id,
+                forget_attempts=True,
+            )
+            for entry in catalog.ledger.failed_with_index(organism)
+        ]
+    )
 
 
 def _genome_source(request: GenomeRequest, archives: Archives, catalog: Catalog, settings: Settings) -> GenomeSource:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from refinebio_assets import __version__, plots
@@ -14,8 +15,16 @@ from refinebio_assets.domain.errors import NotFoundError
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.organisms import scientific_name
 from refinebio_assets.domain.records import LedgerDecision, OriginalFile, QuantFileRecord, QuantFiles
-from refinebio_assets.domain.vocabulary import ComputedFileKind, IndexLength, LedgerKind, SampleState
+from refinebio_assets.domain.vocabulary import (
+    FAILURE_STATES,
+    NO_INDEX,
+    ComputedFileKind,
+    IndexLength,
+    LedgerKind,
+    SampleState,
+)
 from refinebio_assets.rna_seq.fan_out import FanOut, LocalFanOut
+from refinebio_assets.rna_seq.index_run import known_trouble
 from refinebio_assets.rna_seq.quantification import (
     METHOD,
     LocalIndex,
@@ -25,7 +34,7 @@ from refinebio_assets.rna_seq.quantification import (
     quantify_sample,
 )
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
-from resources.catalog import Catalog, FileToRecord, ResultToRecord, SampleToProcess, StateChange
+from resources.catalog import Catalog, FileToRecord, LedgerRow, ResultToRecord, SampleToProcess, StateChange
 from resources.tools.environment import software_environment
 
 PROCESSOR = "Salmon Quant"
@@ -116,6 +125,20 @@ class ExperimentQuantifier:
         fingerprint = self.bench.fingerprint(sample, LocalIndex(Path(), info.sha256, length))
         return fingerprint == sample.input_fingerprint and self.environment.store.exists(sample.quant.key)
 
+    def is_settled(self, entry: LedgerRow) -> bool:
+        """Whether a sample failed for good, and nothing changed since that could help.
+
+        Other files or another index bring it back to ``surveyed``; other tools are noticed here.
+        """
+        if entry.state not in FAILURE_STATES or entry.retryable or entry.reason == NO_INDEX:
+            return False
+        return not entry.attempts or dict(entry.tool_versions) == self.tool_versions
+
+    @property
+    def tool_versions(self) -> dict[str, str]:
+        """What the ledger says a sample was tried with."""
+        return {"salmon": self.salmon_version, "refinebio": __version__}
+
     def downloaded(self, accession: str) -> None:
         """Note in the ledger that a sample's files are here."""
         message = "Its files are downloaded and whole."
@@ -126,8 +149,15 @@ class ExperimentQuantifier:
             )
         )
 
-    def process(self, sample: SampleToProcess) -> SampleOutcome:
-        """Quantify one sample, store its files and record how it ended."""
+    def process(self, sample: SampleToProcess) -> bool:
+        """Quantify one sample, store its files and record how it ended; gives back whether it got a quant file.
+
+        Without any index of its organism nothing is downloaded.
+        """
+        if sample.organism is not None and not self._has_index(sample.organism):
+            outcome = SampleOutcome(accession=sample.accession, decision=self._no_index(sample.organism))
+            self._note(outcome, attempted=True)
+            return False
         with quantify_sample(sample, self.bench) as outcome:
             if outcome.quantified is not None:
                 self._record(sample, outcome, outcome.quantified)
@@ -135,7 +165,20 @@ class ExperimentQuantifier:
             self.environment.log.info(
                 "%s: %s (%s)", sample.accession, outcome.decision.state.value, outcome.decision.message
             )
-            return outcome
+            return outcome.quantified is not None
+
+    def _has_index(self, organism: str) -> bool:
+        catalog = self.environment.catalog
+        return any(catalog.current_transcriptome_index(organism, length) is not None for length in IndexLength)
+
+    def _no_index(self, organism: str) -> LedgerDecision:
+        """The sample waits for an index; it counts as failed only if it is known that none can be built."""
+        name = scientific_name(organism)
+        why = known_trouble(self.environment.catalog, organism, moment=datetime.now(UTC))
+        state = SampleState.SURVEYED if why is None else SampleState.FAILED_PROCESSING
+        reason = why or f'Build it: refinebio index build --organism "{name}"'
+        message = f"There is no transcriptome index of {name}. {reason} The sample is quantified once there is one."
+        return LedgerDecision(state=state, reason=NO_INDEX, message=message)
 
     def _record(self, sample: SampleToProcess, outcome: SampleOutcome, quantified: Quantified) -> None:
         """Store the quant file and what Salmon said, then record them: a kill in between leaves nothing recorded."""
@@ -182,7 +225,7 @@ class ExperimentQuantifier:
                     decision=outcome.decision,
                     retryable=outcome.retryable,
                     run_id=self.environment.run_id,
-                    tool_versions={"salmon": self.salmon_version, "refinebio": __version__},
+                    tool_versions=self.tool_versions,
                     input_fingerprint=outcome.fingerprint,
                     attempted=attempted,
                 )
@@ -194,6 +237,8 @@ def quantify_experiment(
     experiment: str, environment: RunEnvironment, *, fan_out: FanOut | None = None
 ) -> QuantificationRun:
     """Quantify the samples an experiment owns whose inputs changed, and list the quant files of all its samples.
+
+    Samples that failed for good are left alone until their files, their index or the tools change.
 
     Args:
         experiment: Experiment accession.
@@ -207,19 +252,25 @@ def quantify_experiment(
     catalog, settings = environment.catalog, environment.settings
     quantifier = ExperimentQuantifier(experiment, environment, environment.salmon.version())
     owned = catalog.samples_to_quantify(experiment)
-    waiting = [sample for sample in owned if not quantifier.is_done(sample)]
+    entries = catalog.ledger.entries([sample.accession for sample in owned])
+    done = {sample.accession for sample in owned if quantifier.is_done(sample)}
+    settled = {accession for accession, entry in entries.items() if quantifier.is_settled(entry)}
+    waiting = [sample for sample in owned if sample.accession not in done | settled]
     spread = fan_out or LocalFanOut(settings.parallel_samples)
-    outcomes = list(spread.run(quantifier.process, waiting))
+    quantified = sum(spread.run(quantifier.process, waiting))
     catalog.refresh_experiment_state(experiment, run_id=environment.run_id)
     run = QuantificationRun(
         manifest=list_quant_files(catalog, experiment),
-        quantified=sum(outcome.quantified is not None for outcome in outcomes),
-        kept=len(owned) - len(waiting),
+        quantified=quantified,
+        kept=len(done),
         min_mapping_rate=settings.min_mapping_rate,
     )
-    entries = catalog.ledger.of_experiment(experiment)
     eligible = {info.sample for info in catalog.quant_files(experiment)}
-    run.failed = {e.accession: e.message for e in entries if e.accession in eligible and e.state not in USABLE}
+    run.failed = {
+        entry.accession: entry.message
+        for entry in catalog.ledger.of_experiment(experiment)
+        if entry.accession in eligible and entry.state not in USABLE
+    }
     return run
 
 

@@ -27,14 +27,6 @@ OWNERS = ["team:data-engineering"]
 BATCH = dg.BackfillPolicy.multi_run(50)
 
 
-def transient_retry() -> dg.RetryPolicy:
-    """Retry policy of steps that talk to archives.
-
-    Transient trouble only (other failures forbid retries themselves).
-    """
-    return dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-
-
 @dg.asset(
     partitions_def=experiments,
     group_name=GROUP,
@@ -44,7 +36,6 @@ def transient_retry() -> dg.RetryPolicy:
     io_manager_key="source_metadata_io",
     output_required=False,
     backfill_policy=BATCH,
-    retry_policy=transient_retry(),
     pool="archives",
 )
 def source_metadata(

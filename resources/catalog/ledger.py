@@ -198,13 +198,17 @@ class Ledger:
         with self._database.reading() as session:
             return list(session.scalars(query))
 
-    def without_index(self, organism: str) -> list[LedgerRow]:
-        """Entries of an organism's (UPPER_SNAKE) samples that could not be quantified for want of an index."""
+    def failed_with_index(self, organism: str) -> list[LedgerRow]:
+        """Entries of an organism's (UPPER_SNAKE) samples that another transcriptome index may help, by accession.
+
+        They had none, or failed with the present one; runs that the survey ruled out are not among them.
+        """
+        failed = LedgerEntry.state.in_([SampleState.FAILED_QC, SampleState.FAILED_PROCESSING])
         query = (
             select(LedgerEntry)
             .join(Sample, Sample.accession == LedgerEntry.accession)
             .join(Organism, Organism.id == Sample.organism_id)
-            .where(Organism.name == organism, LedgerEntry.reason == NO_INDEX)
+            .where(Organism.name == organism, LedgerEntry.attempts > 0, or_(failed, LedgerEntry.reason == NO_INDEX))
             .order_by(LedgerEntry.accession)
         )
         with self._database.reading() as session:

@@ -19,10 +19,12 @@ from refinebio_assets.definitions import build_defs
 from refinebio_assets.domain.accessions import AccessionType, parse_accession
 from refinebio_assets.domain.errors import NotFoundError, RefinebioError, UnsupportedAccessionError
 from refinebio_assets.domain.vocabulary import IndexLength
+from refinebio_assets.leftovers import remove_leftovers
 from refinebio_assets.partitions import add_experiments, add_organisms, index_partition
 from resources.archives import Archives, canonical_study
 from resources.catalog import Catalog
 from resources.dagster_adapters import shared_catalog
+from resources.object_store import ObjectStore
 from resources.settings import Settings
 
 PROCESS_TAG = "refinebio/process"
@@ -111,10 +113,10 @@ def expression_config(*, early: bool) -> dict[str, Any]:
 
 @contextmanager
 def open_session(settings: Settings, *, verbose: bool = False) -> Iterator[Session]:
-    """Open instance and catalog; runs of processes that were killed are closed first."""
+    """Open instance and catalog; first what killed processes left is removed and their runs are closed."""
     with open_instance(settings) as instance:
         catalog = shared_catalog(settings.catalog_url)
-        close_dead_runs(instance)
+        tidy_up_after_the_dead(settings, instance, catalog)
         yield Session(settings, instance, catalog, verbose)
 
 
@@ -123,16 +125,26 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def close_dead_runs(instance: dg.DagsterInstance) -> int:
-    """Mark runs as failed whose process on this machine is gone (killed); returns how many."""
+def tidy_up_after_the_dead(settings: Settings, instance: dg.DagsterInstance, catalog: Catalog) -> int:
+    """Mark runs as failed whose process on this machine is gone, and remove what it left; returns how many."""
+    dead = _dead_runs(instance)
+    if dead:
+        # Before the runs are closed: a process that is killed while it tidies up leaves them to the next.
+        store = ObjectStore.from_url(settings.store_url, endpoint_url=settings.s3_endpoint_url)
+        remove_leftovers(settings, catalog, store)
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run ended without finishing it (killed or crashed).")
+    return len(dead)
+
+
+def _dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
-    closed = 0
+    dead = []
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished), limit=1000):
         host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
         if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
-            instance.report_run_failed(run, "The process of this run ended without finishing it (killed or crashed).")
-            closed += 1
-    return closed
+            dead.append(run)
+    return dead
 
 
 def _is_alive(pid: int) -> bool:

@@ -58,6 +58,17 @@ def atomic_file(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
 
 
+@contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A folder for a while; if its maker is killed, :func:`remove_abandoned` knows it by its name."""
+    folder = parent / temporary_name(name)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents so that they survive a power cut."""
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]

@@ -12,13 +12,13 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from refinebio_assets.domain.errors import ToolError
+from resources.object_store.temporary import temporary_folder
 from resources.tools.process import run_tool
 
 SOURCE = Path(__file__).with_name("pinned_random_device.c")
@@ -51,9 +51,8 @@ class PinnedRandomDevice:
         compiler = _find_compiler()
         if compiler is None:
             return None
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".compile-") as folder:
-            unfinished = Path(folder) / library.name
+        with temporary_folder(cache_dir, library.name) as folder:
+            unfinished = folder / library.name
             command: list[str | Path] = [compiler, "-shared", "-fPIC", "-O2", "-o", unfinished, SOURCE, "-ldl"]
             try:
                 run_tool(command, timeout_seconds=_COMPILE_SECONDS)

@@ -1,0 +1,82 @@
+"""What killed processes leave on disk, and its removal.
+
+A run that is killed (power cut, ``SIGKILL``, out of memory) leaves temporary names in the object store and folders in
+scratch space. Most are taken over by the next run of the same sample or index; this module removes those that nobody
+will come back to. Folders that a living process works in are locked, and left alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from refinebio_assets.domain.vocabulary import IndexLength, SampleState
+from resources.catalog import Catalog
+from resources.object_store import ObjectStore
+from resources.object_store.temporary import remove_abandoned
+from resources.settings import Settings
+
+UNFINISHED = frozenset({SampleState.DISCOVERED, SampleState.SURVEYED, SampleState.DOWNLOADED})
+"""States in which a sample's downloads are worth keeping: the next run goes on with them."""
+
+
+def remove_leftovers(settings: Settings, catalog: Catalog, store: ObjectStore) -> int:
+    """Remove what dead processes left in the object store and in scratch space.
+
+    Downloads of samples and genomes that are still to be processed stay: they are resumed.
+
+    Returns:
+        How many files and folders were removed.
+    """
+    removed = store.remove_leftovers() + remove_abandoned(settings.scratch)
+    useless = [
+        *_finished_samples(settings.scratch / "samples", catalog),
+        *_indices(settings.scratch / "indices"),
+        *_finished_genomes(settings.scratch / "genomes", catalog),
+    ]
+    return removed + sum(remove_if_free(folder) for folder in useless)
+
+
+def remove_if_free(folder: Path) -> bool:
+    """Remove a folder and its lock file unless a process holds the lock; returns whether something was removed."""
+    path = folder.with_name(f"{folder.name}.lock")
+    there = folder.exists() or path.exists()
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        if not path.exists() or path.stat().st_ino != os.fstat(lock.fileno()).st_ino:
+            return False  # someone else has just finished with it
+        shutil.rmtree(folder, ignore_errors=True)
+        path.unlink()
+    return there
+
+
+def _finished_samples(folder: Path, catalog: Catalog) -> list[Path]:
+    accessions = _names(folder)
+    entries = catalog.ledger.entries(accessions)
+    unfinished = {accession for accession, entry in entries.items() if entry.state in UNFINISHED or entry.retryable}
+    return [folder / accession for accession in accessions if accession not in unfinished]
+
+
+def _indices(folder: Path) -> Iterator[Path]:
+    """Half-built indices: they are always built from the start."""
+    for organism in _names(folder):
+        yield from (folder / organism / length for length in _names(folder / organism))
+
+
+def _finished_genomes(folder: Path, catalog: Catalog) -> Iterator[Path]:
+    for organism in _names(folder):
+        if all(catalog.current_transcriptome_index(organism, length) is not None for length in IndexLength):
+            yield folder / organism
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of subfolders, there or only locked."""
+    if not folder.is_dir():
+        return []
+    return sorted({path.name.removesuffix(".lock") for path in folder.iterdir() if not path.name.startswith(".")})

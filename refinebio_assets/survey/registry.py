@@ -1,4 +1,4 @@
-"""The registry of what can be processed: sequencing instruments, strains of reference genomes, organisms to discover.
+"""The registry of what can be processed: instruments, arrays, strains of reference genomes, organisms to discover.
 
 One set of tables (``data/``) serves discovery and eligibility alike, so that nothing is discovered that the survey
 then refuses for its platform, and the reverse.
@@ -6,9 +6,8 @@ then refuses for its platform, and the reverse.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -16,6 +15,14 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
 from refinebio_assets.domain.errors import MalformedFileError
+from refinebio_assets.survey.microarray_platforms import (
+    MICROARRAY_PLATFORMS_FILE,
+    READABLE_NAMES_FILE,
+    MicroarrayPlatform,
+    platform_key,
+    read_microarray_platforms,
+)
+from refinebio_assets.survey.table_files import refuse_duplicates, table_lines, table_rows
 
 RNA_SEQ_PLATFORMS_FILE = "supported_rnaseq_platforms.txt"
 STRAINS_FILE = "organism_strain_mapping.csv"
@@ -44,18 +51,21 @@ class PlatformRegistry:
         rna_seq_platforms: Instrument names as listed.
         strains: UPPER_SNAKE organism -> its strain.
         taxon_ids: NCBI taxon ids, in the order of the table.
+        microarray_platforms: :func:`~refinebio_assets.survey.microarray_platforms.platform_key` of a code, a GPL or an
+            A-… accession -> the array.
     """
 
     rna_seq_platforms: tuple[str, ...]
     strains: Mapping[str, StrainChoice]
     taxon_ids: tuple[int, ...]
+    microarray_platforms: Mapping[str, MicroarrayPlatform]
 
     @classmethod
     def load(cls, directory: Traversable | None = None) -> PlatformRegistry:
         """Read and check the tables.
 
         Args:
-            directory: A folder with the three tables; the packaged ones if not given. A :class:`pathlib.Path` will do.
+            directory: A folder with the tables; the packaged ones if not given. A :class:`pathlib.Path` will do.
 
         Raises:
             MalformedFileError: A table is missing or empty, or has an empty line, a duplicate, or a value of the
@@ -66,6 +76,9 @@ class PlatformRegistry:
             rna_seq_platforms=_read_platforms(folder / RNA_SEQ_PLATFORMS_FILE),
             strains=MappingProxyType(_read_strains(folder / STRAINS_FILE)),
             taxon_ids=_read_taxon_ids(folder / TAXON_IDS_FILE),
+            microarray_platforms=MappingProxyType(
+                read_microarray_platforms(folder / MICROARRAY_PLATFORMS_FILE, folder / READABLE_NAMES_FILE)
+            ),
         )
 
     def rna_seq_platform(self, instrument: str) -> str | None:
@@ -84,6 +97,13 @@ class PlatformRegistry:
         """Whether RNA-seq runs of an instrument are processed."""
         return self.rna_seq_platform(instrument) is not None
 
+    def microarray_platform(self, accession: str) -> MicroarrayPlatform | None:
+        """The supported array that a GPL, an A-… accession or the array's own code names, or None.
+
+        Letter case does not matter; ``GPL570`` and ``A-GEOD-570`` are the same platform.
+        """
+        return self.microarray_platforms.get(platform_key(accession))
+
     def discovery_instruments(self) -> tuple[str, ...]:
         """Instrument names for the archive's query, as ENA spells them."""
         return self.rna_seq_platforms
@@ -100,36 +120,6 @@ def _covers(listed: tuple[str, ...], words: tuple[str, ...]) -> bool:
     return any(words[start : start + len(listed)] == listed for start in range(len(words) - len(listed) + 1))
 
 
-def _lines(table: Traversable) -> list[str]:
-    try:
-        lines = table.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The table cannot be read: {error}."
-        raise MalformedFileError(message, path=str(table)) from error
-    if not lines:
-        message = "The table is empty."
-        raise MalformedFileError(message, path=str(table))
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            message = "The table has an empty line."
-            raise MalformedFileError(message, path=str(table), line=number, remedy="Remove it.")
-    return [line.strip() for line in lines]
-
-
-def _refuse_duplicates(table: Traversable, keys: Iterable[object], *, first_line: int = 1) -> None:
-    seen: dict[object, int] = {}
-    for number, key in enumerate(keys, start=first_line):
-        if key in seen:
-            message = f"The entry is a duplicate of line {seen[key]}."
-            raise MalformedFileError(
-                message,
-                path=str(table),
-                line=number,
-                remedy="Remove one of them.",
-            )
-        seen[key] = number
-
-
 def _whole_number(table: Traversable, line: int, text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         message = f"{text!r} is not an NCBI taxon id."
@@ -138,31 +128,25 @@ def _whole_number(table: Traversable, line: int, text: str) -> int:
 
 
 def _read_platforms(table: Traversable) -> tuple[str, ...]:
-    names = _lines(table)
-    _refuse_duplicates(table, ("".join(_words(name)) for name in names))
+    names = table_lines(table)
+    refuse_duplicates(table, ("".join(_words(name)) for name in names))
     return tuple(names)
 
 
 def _read_taxon_ids(table: Traversable) -> tuple[int, ...]:
-    ids = [_whole_number(table, number, line) for number, line in enumerate(_lines(table), start=1)]
-    _refuse_duplicates(table, ids)
+    ids = [_whole_number(table, number, line) for number, line in enumerate(table_lines(table), start=1)]
+    refuse_duplicates(table, ids)
     return tuple(ids)
 
 
 def _read_strains(table: Traversable) -> dict[str, StrainChoice]:
-    header, *rows = list(csv.reader(_lines(table)))
-    if tuple(header) != _STRAIN_COLUMNS:
-        message = f"The columns must be {', '.join(_STRAIN_COLUMNS)}."
-        raise MalformedFileError(message, path=str(table), line=1)
-    _refuse_duplicates(table, (row[0] for row in rows), first_line=2)
+    rows = table_rows(table, _STRAIN_COLUMNS)
+    refuse_duplicates(table, (row[0] for row in rows), first_line=2)
     choices = [_strain_choice(table, number, row) for number, row in enumerate(rows, start=2)]
     return {choice.organism: choice for choice in choices}
 
 
 def _strain_choice(table: Traversable, line: int, row: list[str]) -> StrainChoice:
-    if len(row) != len(_STRAIN_COLUMNS) or not all(row):
-        message = f"The line must have {len(_STRAIN_COLUMNS)} filled columns."
-        raise MalformedFileError(message, path=str(table), line=line)
     organism, taxonomy_id, division, strain, assembly = row
     return StrainChoice(
         organism=organism,

@@ -14,6 +14,8 @@ TABLES = {
         "organism,species_taxonomy_id,ensembl_division,strain,assembly\nX_Y,1,EnsemblFungi,S,A1\n"
     ),
     "rna_seq_taxon_ids.txt": "9606\n10090\n",
+    "supported_microarray_platforms.csv": "internal_accession,external_accession,is_brainarray\nhgu133a,GPL96,y\n",
+    "readable_affymetrix_names.csv": "human_readable_name,expected_cel_header\nHuman Genome U133A,hgu133a\n",
 }
 
 
@@ -78,6 +80,14 @@ def test_the_longest_listed_name_is_the_one_that_covers():
         ("organism_strain_mapping", TABLES["organism_strain_mapping.csv"] + "X_Y,1,EnsemblFungi,S,A2\n", 3),
         ("organism_strain_mapping", TABLES["organism_strain_mapping.csv"] + "A_B,x,EnsemblFungi,S,A2\n", 3),
         ("organism_strain_mapping", TABLES["organism_strain_mapping.csv"] + "A_B,1,EnsemblFungi,S\n", 3),
+        ("supported_microarray_platforms", "internal_accession,external_accession\n", 1),
+        ("supported_microarray_platforms", TABLES["supported_microarray_platforms.csv"] + "HGU133A,gpl96,y\n", 3),
+        ("supported_microarray_platforms", TABLES["supported_microarray_platforms.csv"] + "hgu133a,GPL97,n\n", 3),
+        ("supported_microarray_platforms", TABLES["supported_microarray_platforms.csv"] + "hgu133b,GSE97,y\n", 3),
+        ("supported_microarray_platforms", TABLES["supported_microarray_platforms.csv"] + "hgu133b,GPL97,yes\n", 3),
+        ("supported_microarray_platforms", TABLES["supported_microarray_platforms.csv"] + "hgu133b,GPL97\n", 3),
+        ("readable_affymetrix_names", TABLES["readable_affymetrix_names.csv"] + "Unknown array,nonesuch\n", 3),
+        ("readable_affymetrix_names", TABLES["readable_affymetrix_names.csv"] + "U133A,HG-U133A\n", 3),
     ],
 )
 def test_a_broken_table_is_refused_with_file_and_line(tmp_path, table, content, line):

@@ -33,6 +33,7 @@ from resources.dagster_adapters import (  # noqa: E402
 from resources.settings import Settings, get_settings  # noqa: E402
 from sensors.automation import build_experiment_automation  # noqa: E402
 from sensors.discovery import build_ena_discovery  # noqa: E402
+from sensors.jobs import build_transcriptome_index, process_experiment  # noqa: E402
 from sensors.retries import build_retry_sensor  # noqa: E402
 
 
@@ -66,6 +67,7 @@ def build_defs(*, settings: Settings | None = None, overrides: Mapping[str, Any]
     sensors = (build_ena_discovery, build_experiment_automation, build_retry_sensor)
     return dg.Definitions(
         assets=dg.load_assets_from_modules([survey_assets, rna_seq_assets]),
+        jobs=[process_experiment, build_transcriptome_index],
         sensors=[build(chosen) for build in sensors],
         resources=build_resources(chosen) | dict(overrides or {}),
         # Steps of a run follow each other anyway, and samples are spread within a step: a process for every step

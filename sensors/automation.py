@@ -19,15 +19,8 @@ from refinebio_assets.rna_seq.index_run import known_trouble
 from resources.catalog import Catalog
 from resources.dagster_adapters import CatalogResource, SettingsResource
 from resources.settings import Settings
-from sensors.requests import (
-    EXPRESSION_CHAIN,
-    SUBJECT_TAG,
-    SURVEY_CHAIN,
-    chain_request,
-    first_of_each,
-    hour_of,
-    under_way,
-)
+from sensors.jobs import EXPRESSION_CHAIN, SURVEY_CHAIN, build_transcriptome_index, process_experiment
+from sensors.requests import SUBJECT_TAG, chain_request, first_of_each, hour_of, under_way
 
 REQUESTS_PER_TICK = 50
 LOOK_AHEAD = 500
@@ -40,7 +33,7 @@ def build_experiment_automation(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="experiment_automation",
-        target=dg.AssetSelection.assets("transcriptome_index", *SURVEY_CHAIN, *EXPRESSION_CHAIN),
+        jobs=[process_experiment, build_transcriptome_index],
         minimum_interval_seconds=settings.automation_interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
@@ -102,6 +95,7 @@ def expression_requests(catalog: Catalog, experiments: Sequence[str], *, moment:
         for organism, length in needed:
             yield dg.RunRequest(
                 run_key=f"index:{organism}:{length.value}:{hour}",
+                job_name=build_transcriptome_index.name,
                 partition_key=index_partition(organism, length),
                 asset_selection=[dg.AssetKey("transcriptome_index")],
                 tags={SUBJECT_TAG: f"{organism}|{length.value}", ORGANISM_TAG: organism},

@@ -18,7 +18,8 @@ from resources.archives import Archives
 from resources.catalog import Catalog
 from resources.dagster_adapters import ArchivesResource, CatalogResource, SettingsResource
 from resources.settings import Settings
-from sensors.requests import SURVEY_CHAIN, chain_request
+from sensors.jobs import SURVEY_CHAIN, process_experiment
+from sensors.requests import chain_request
 
 SOURCE = "ena"
 FIRST_LOOK_BACK = timedelta(days=7)
@@ -103,7 +104,7 @@ def build_ena_discovery(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="ena_discovery",
-        target=dg.AssetSelection.assets(*SURVEY_CHAIN),
+        job=process_experiment,
         minimum_interval_seconds=settings.discovery_interval_seconds,
         default_status=(
             dg.DefaultSensorStatus.RUNNING if settings.discovery_organisms else dg.DefaultSensorStatus.STOPPED

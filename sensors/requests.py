@@ -7,10 +7,10 @@ from datetime import datetime
 
 import dagster as dg
 
+from sensors.jobs import process_experiment
+
 SUBJECT_TAG = "refinebio/subject"
 """Run tag with the experiment, or ``ORGANISM|length``, that a run is about; commands set it too."""
-SURVEY_CHAIN = ("source_metadata", "samples")
-EXPRESSION_CHAIN = ("quant_files", "rna_seq_expression")
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -51,6 +51,7 @@ def chain_request(
     """A run of several assets for one experiment."""
     return dg.RunRequest(
         run_key=run_key,
+        job_name=process_experiment.name,
         partition_key=experiment,
         asset_selection=[dg.AssetKey(name) for name in chain],
         tags={SUBJECT_TAG: experiment, **(tags or {})},

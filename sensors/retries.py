@@ -14,7 +14,8 @@ from refinebio_assets.domain.vocabulary import MAX_ATTEMPTS, LedgerKind
 from resources.catalog import Catalog, LedgerRow
 from resources.dagster_adapters import CatalogResource
 from resources.settings import Settings
-from sensors.requests import EXPRESSION_CHAIN, SURVEY_CHAIN, chain_request, first_of_each, hour_of, under_way
+from sensors.jobs import EXPRESSION_CHAIN, SURVEY_CHAIN, process_experiment
+from sensors.requests import chain_request, first_of_each, hour_of, under_way
 
 FIRST_PAUSE = timedelta(minutes=10)
 REQUESTS_PER_TICK = 50
@@ -30,7 +31,7 @@ def build_retry_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="retry_transient_failures",
-        target=dg.AssetSelection.assets(*SURVEY_CHAIN, *EXPRESSION_CHAIN),
+        job=process_experiment,
         minimum_interval_seconds=settings.automation_interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(

@@ -7,7 +7,12 @@ import dagster as dg
 
 from io_managers import SourceMetadataIOManager
 from refinebio_assets import __version__
-from refinebio_assets.domain.errors import AccessControlledError, ArchiveNotFoundError, RefinebioError
+from refinebio_assets.domain.errors import (
+    AccessControlledError,
+    ArchiveNotFoundError,
+    MalformedPayloadError,
+    RefinebioError,
+)
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision, SurveyResult
 from refinebio_assets.domain.vocabulary import ComputedFileKind, LedgerKind, SampleState
@@ -151,7 +156,8 @@ def _record_provenance(records: Catalog, stored: StoredObject, experiment: str, 
 def note_survey_failure(records: Catalog, experiment: str, error: RefinebioError, *, run_id: str) -> None:
     """Write to the ledger why an experiment could not be surveyed; transient trouble is marked as worth another try.
 
-    A refusal (403) of metadata is taken for trouble with the archive, not with the study: metadata are always public.
+    A refusal (403) of metadata is taken for trouble with the archive, not with the study: metadata are always public. So
+    is an answer that is cut short.
     """
     known = records.ledger.entries([experiment]).get(experiment)
     state = known.state if known is not None else SampleState.DISCOVERED
@@ -164,7 +170,7 @@ def note_survey_failure(records: Catalog, experiment: str, error: RefinebioError
                 kind=LedgerKind.EXPERIMENT,
                 experiment_accession=experiment,
                 decision=LedgerDecision(state=state, reason=error.code, message=str(error)),
-                retryable=error.retryable or isinstance(error, AccessControlledError),
+                retryable=error.retryable or isinstance(error, AccessControlledError | MalformedPayloadError),
                 run_id=run_id,
                 attempted=True,
             )

@@ -15,10 +15,12 @@ import pytest
 
 from examples.faults import Fault
 from examples.synthetic import SyntheticStudy, simulated_reads
+from refinebio_assets.domain.vocabulary import NO_INDEX, IndexLength
+from refinebio_assets.rna_seq.index_run import reopen_samples
 from refinebio_assets.runs import Session, ingest_experiment
 from tests.end_to_end.conftest import Install
 from tests.end_to_end.installation import Installation, sha256_of_files
-from tests.sensors.ticks import Ticks, let_time_pass
+from tests.sensors.ticks import SENSORS, Ticks, let_time_pass
 
 pytestmark = pytest.mark.end_to_end
 
@@ -225,3 +227,132 @@ def assert_only_measurements_are_stored(installation: Installation, measured: se
     assert quant_files == measured
     downloads = set(sha256_of_files(installation.home.parent / "studies").values())
     assert not downloads & set(installation.stored().values())
+
+
+SURVEY_FAULTS = {
+    "ENA answers 500": Fault(match="ena/portal/api/filereport", kind="status"),
+    "ENA sends a web page": Fault(match="ena/portal/api", kind="html"),
+    "ENA's JSON is cut": Fault(match="ena/portal/api/filereport", kind="truncated_gzip"),
+    "ENA closes the connection": Fault(match="ena/portal/api/filereport", kind="truncate"),
+    "BioSamples answers 500": Fault(match="biosamples/samples", kind="status"),
+    "BioSamples' JSON is cut": Fault(match="biosamples/samples", kind="truncated_gzip"),
+}
+
+
+@pytest.mark.parametrize("fault", SURVEY_FAULTS.values(), ids=SURVEY_FAULTS)
+def test_a_survey_that_an_archive_spoils_records_nothing_and_is_tried_again(
+    install: Install, tmp_path: Path, fault: Fault
+) -> None:
+    study = SyntheticStudy(STUDY)
+    study.add_run(attributes={"tissue": "leaf"})
+    study.add_run(strategy="ChIP-Seq")
+    study.write(tmp_path / "studies")
+    installation = install(tmp_path / "studies", **QUICK)
+    with installation.session() as session:
+        ticks = Ticks(session)
+        session.catalog.ledger.discover([STUDY], source="ena")
+        installation.archive.faults.add(fault)
+        assert ticks.tick("experiment_automation") == [STUDY]
+        entry = session.catalog.ledger.entries([STUDY])[STUDY]
+        assert (entry.state.value, entry.retryable, entry.attempts) == ("discovered", True, 1), entry.message
+        assert entry.reason in {"archive_unavailable", "malformed_payload"}
+        assert "https://www.ebi.ac.uk/" in entry.message
+        assert states(session) == {}
+        assert not session.catalog.has_experiments()
+        assert [key for key in installation.stored() if STUDY in key] == []
+        # Not at once, and not by the automation.
+        assert ticks.new_requests("experiment_automation") == ticks.new_requests("retry_transient_failures") == []
+
+        installation.archive.faults.clear()
+        let_time_pass(session, hours=1)
+        assert ticks.tick("retry_transient_failures") == [STUDY]
+        assert states(session) == {
+            "SRR905000000": ("surveyed", "eligible"),
+            "SRR905000001": ("wrong_library_strategy", "library_strategy"),
+        }
+        entry = session.catalog.ledger.entries([STUDY])[STUDY]
+        assert (entry.state.value, entry.retryable, entry.attempts) == ("surveyed", False, 0)
+
+
+def test_a_study_that_was_withdrawn_is_not_asked_for_again(install: Install) -> None:
+    with install(**QUICK).session() as session:
+        ticks = Ticks(session)
+        session.catalog.ledger.discover([STUDY], source="ena")
+        ticks.until_idle()
+        entry = session.catalog.ledger.entries([STUDY])[STUDY]
+        assert (entry.state.value, entry.reason, entry.retryable) == ("withdrawn_upstream", "archive_not_found", False)
+        let_time_pass(session, hours=100)
+        assert [ticks.new_requests(sensor) for sensor in SENSORS[1:]] == [[], []]
+
+
+def test_after_five_tries_expression_is_made_without_the_sample_that_never_came(
+    install: Install, transcripts: dict[str, str], tmp_path: Path
+) -> None:
+    study = SyntheticStudy(STUDY)
+    good, gone = (study.add_run(fastq=simulated_reads(transcripts, pairs=150, seed=seed)).accession for seed in (1, 2))
+    study.write(tmp_path / "studies")
+    installation = install(tmp_path / "studies", **QUICK)
+    installation.archive.faults.add(Fault(match=f"/{gone}/", kind="status", status=502))
+    with installation.session() as session:
+        ticks = Ticks(session)
+        session.catalog.ledger.discover([STUDY], source="ena")
+        tried = []
+        for _ in range(7):
+            ticks.until_idle()
+            entry = session.catalog.ledger.entries([gone]).get(gone)
+            tried.append((entry.attempts, session.catalog.ledger.entries([STUDY])[STUDY].state.value))
+            let_time_pass(session, hours=24)
+        assert tried == [(1, "surveyed"), (2, "surveyed"), (3, "surveyed"), (4, "surveyed"), *[(5, "processed")] * 3]
+        expression = anndata.read_h5ad(installation.expression(STUDY))
+        assert list(expression.obs_names) == [good]
+        assert expression.uns["left_out"][gone].startswith("The archive answered 502")
+
+
+def test_an_index_that_ensembl_spoils_is_built_later_and_a_genome_that_is_damaged_is_never_indexed(
+    install: Install, transcripts: dict[str, str], tmp_path: Path
+) -> None:
+    study = SyntheticStudy(STUDY)
+    study.add_run(fastq=simulated_reads(transcripts, pairs=150))
+    study.write(tmp_path / "studies")
+    installation = install(tmp_path / "studies", **QUICK)
+    faults = [
+        Fault(match="rest.ensembl.org", kind="status"),
+        Fault(match="rest.ensembl.org", kind="html"),
+        Fault(match=r"dna\.toplevel\.fa\.gz", kind="truncated_gzip", method="GET"),
+        Fault(match=r"\.57\.gtf\.gz", kind="html"),
+    ]
+    with installation.session() as session:
+        assert session.survey(STUDY) is None
+        for fault in faults:
+            installation.archive.faults.add(fault)
+            failed = session.build_index("ARABIDOPSIS_THALIANA", IndexLength.SHORT)
+            assert failed is not None
+            assert "https://" in failed.message
+            assert not [key for key in installation.stored() if key.startswith("transcriptome_index")]
+            assert session.catalog.current_transcriptome_index("ARABIDOPSIS_THALIANA", IndexLength.SHORT) is None
+            installation.archive.faults.clear()
+        assert session.build_index("ARABIDOPSIS_THALIANA", IndexLength.SHORT) is None
+        assert session.catalog.current_transcriptome_index("ARABIDOPSIS_THALIANA", IndexLength.SHORT) is not None
+
+
+def test_a_sample_of_an_organism_without_genome_does_not_keep_the_others_waiting(
+    install: Install, transcripts: dict[str, str], tmp_path: Path
+) -> None:
+    study = SyntheticStudy(STUDY)
+    plant = study.add_run(fastq=simulated_reads(transcripts, pairs=150)).accession
+    other = study.add_run(scientific_name="Pseudomonas syringae", tax_id="317").accession
+    study.write(tmp_path / "studies")
+    installation = install(tmp_path / "studies", **QUICK)
+    with installation.session() as session:
+        ticks = Ticks(session)
+        session.catalog.ledger.discover([STUDY], source="ena")
+        ticks.until_idle()
+        assert states(session) == {plant: ("processed", "processed"), other: ("failed_processing", NO_INDEX)}
+        assert "no transcriptome index of Pseudomonas syringae" in messages(session)[other]
+        assert installation.archive.requests_for(f"fastq.*{other}") == []
+        let_time_pass(session, hours=2)
+        assert ticks.new_requests("experiment_automation") == []
+
+        # A genome turns up: the sample is taken up again.
+        reopen_samples(session.catalog, "PSEUDOMONAS_SYRINGAE", run_id="test")
+        assert states(session)[other] == ("surveyed", "eligible")

@@ -60,7 +60,7 @@ class Ticks:
         return self.session.instance.get_runs_count(dg.RunsFilter(tags=tags)) > 0
 
     def _execute(self, sensor: str, request: dg.RunRequest) -> None:
-        job = self.session.defs.resolve_implicit_global_asset_job_def()
+        job = self.session.defs.get_repository_def().get_job(str(request.job_name))
         result = job.execute_in_process(
             instance=self.session.instance,
             partition_key=request.partition_key,
@@ -81,9 +81,8 @@ def let_time_pass(session: Session, hours: float) -> None:
 
 def start_run(session: Session, subject: str, partition: str) -> dg.DagsterRun:
     """A run that is under way in some other process."""
-    created = session.instance.create_run_for_job(
+    return session.instance.create_run_for_job(
         session.defs.resolve_implicit_global_asset_job_def(),
         tags={"refinebio/subject": subject, "dagster/partition": partition},
         status=dg.DagsterRunStatus.STARTED,
     )
-    return created

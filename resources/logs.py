@@ -18,7 +18,9 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 from resources.settings import Settings
 
 # One line per request or per statement: wanted only when somebody looks for a fault.
-CHATTY_LIBRARIES = ("httpx", "httpcore", "botocore", "boto3", "urllib3", "s3transfer", "alembic", "matplotlib", "uvicorn.access")
+CHATTY_LIBRARIES = (
+    "httpx", "httpcore", "botocore", "boto3", "urllib3", "s3transfer", "alembic", "matplotlib", "uvicorn.access",
+)  # fmt: skip
 
 _COMMON: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,

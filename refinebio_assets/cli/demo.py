@@ -59,7 +59,6 @@ def demo(serving: bool, as_json: bool) -> None:
 def bundled_archive() -> Iterator[Settings]:
     """Serve the bundled studies on this machine and point the archive clients at them."""
     from examples.local_archive import LocalArchive
-
     from resources.settings import get_settings
 
     with LocalArchive().serve() as archive:

@@ -168,7 +168,10 @@ class QuantFileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantFiles:
-    """The usable quant files of an experiment, by sample. ``organism`` is UPPER_SNAKE; several are joined with commas."""
+    """The usable quant files of an experiment, by sample.
+
+    ``organism`` is UPPER_SNAKE; several are joined with commas.
+    """
 
     experiment: str
     organism: str

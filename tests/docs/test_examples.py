@@ -81,6 +81,12 @@ def test_an_example_runs_and_prints_what_the_page_shows(example, folder):
         assert re.search(as_pattern(example.output), done.stdout), f"shown:\n{example.output}\nprinted:\n{done.stdout}"
 
 
+def test_the_index_lists_every_page():
+    index = (PROJECT / "docs/README.md").read_text()
+    pages = {str(page.relative_to(PROJECT / "docs")) for page in (PROJECT / "docs").rglob("*.md")} - {"README.md"}
+    assert set(re.findall(r"\]\(([\w./]+\.md)\)", index)) - {"../examples/README.md"} == pages
+
+
 def test_there_are_examples_to_run():
     assert {example.page for example in examples()} >= {"docs/command_line.md"}
 

@@ -156,8 +156,8 @@ def _record_provenance(records: Catalog, stored: StoredObject, experiment: str, 
 def note_survey_failure(records: Catalog, experiment: str, error: RefinebioError, *, run_id: str) -> None:
     """Write to the ledger why an experiment could not be surveyed; transient trouble is marked as worth another try.
 
-    A refusal (403) of metadata is taken for trouble with the archive, not with the study: metadata are always public. So
-    is an answer that is cut short.
+    A refusal (403) of metadata is taken for trouble with the archive, not with the study: metadata are always public.
+    So is an answer that is cut short.
     """
     known = records.ledger.entries([experiment]).get(experiment)
     state = known.state if known is not None else SampleState.DISCOVERED

@@ -99,7 +99,10 @@ def _store(key: str, result: PartitionResult, saver: Saver | None) -> PartitionR
 
 
 def _one_output(context: dg.AssetExecutionContext, done: Mapping[str, PartitionResult]) -> AssetEvents:
-    """One output for all partitions of the run, each with its own metadata and data version, and their checks."""
+    """One output for all partitions of the run, each with its own metadata, and their checks.
+
+    Dagster takes one data version per output: those of several partitions are in their metadata.
+    """
     name = context.assets_def.get_output_name_for_asset_key(context.asset_key)
     if len(done) == 1:
         ((_, result),) = done.items()
@@ -107,7 +110,8 @@ def _one_output(context: dg.AssetExecutionContext, done: Mapping[str, PartitionR
         yield dg.Output(ALREADY_STORED, output_name=name, metadata=result.metadata, data_version=version)
     else:
         for key, result in done.items():
-            context.add_asset_metadata(result.metadata, partition_key=key)
+            version_of = {"data_version": result.data_version} if result.data_version else {}
+            context.add_asset_metadata({**result.metadata, **version_of}, partition_key=key)
         yield dg.Output(ALREADY_STORED, output_name=name)
     yield from _checks(done)
 

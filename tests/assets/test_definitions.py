@@ -1,0 +1,116 @@
+"""The code location as Dagster loads it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from refinebio_assets.definitions import defs
+
+PROJECT = Path(__file__).parents[2]
+ASSETS = {"source_metadata", "samples", "transcriptome_index", "quant_files", "rna_seq_expression"}
+GROUPS = {"survey", "rna_seq"}
+KINDS = {"json", "ena", "ensembl", "sqlalchemy", "salmon", "numpy", "anndata"}
+TEAMS = {"team:data-engineering"}
+POOLS = {"archives", "transcriptome_index", "quantification"}
+CHECKS = {
+    "every_sample_has_a_state",
+    "some_sample_is_eligible",
+    "every_transcript_has_a_gene",
+    "all_eligible_samples_quantified",
+    "mapping_rates",
+    "counts_preserved",
+    "no_empty_or_repeated_sample",
+}
+
+
+def run(*command: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("REFINEBIO_", "DAGSTER_"))}
+    environment = own | {"REFINEBIO_HOME": str(home), **variables}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(params=sorted(ASSETS))
+def node(request: pytest.FixtureRequest) -> dg.AssetSpec:
+    return next(spec for spec in defs.resolve_all_asset_specs() if spec.key == dg.AssetKey(request.param))
+
+
+def test_the_graph_has_the_five_assets_of_the_rna_seq_path() -> None:
+    assert {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()} == ASSETS
+
+
+def test_every_asset_says_what_it_is_in_the_closed_vocabularies(node: dg.AssetSpec) -> None:
+    assert node.group_name in GROUPS
+    assert node.kinds, "no kind"
+    assert node.kinds <= KINDS
+    assert node.owners, "no owner"
+    assert set(node.owners) <= TEAMS
+    assert node.code_version
+    assert node.description
+    assert not node.description.endswith(":")
+    assert node.partitions_def is not None
+
+
+def test_what_waits_for_archives_or_heavy_programs_is_in_a_pool() -> None:
+    graph = defs.resolve_asset_graph()
+    pools = {key.to_user_string(): graph.get(key).pools for key in graph.get_all_asset_keys()}
+    assert {name for name, found in pools.items() if found} == {"source_metadata", "transcriptome_index", "quant_files"}
+    assert set().union(*pools.values()) == POOLS
+
+
+def test_experiment_assets_are_backfilled_fifty_at_a_time() -> None:
+    graph = defs.resolve_asset_graph()
+    for name in ASSETS - {"transcriptome_index"}:
+        assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.multi_run(50), name
+
+
+def test_every_check_is_known_and_described() -> None:
+    graph = defs.resolve_asset_graph()
+    keys = graph.asset_check_keys
+    assert {key.name for key in keys} == CHECKS
+    assert all(graph.get_check_spec(key).description for key in keys)
+
+
+def test_the_workspace_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "dagster").mkdir()
+    found = run(
+        "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml",
+        home=tmp_path / "home", DAGSTER_HOME=str(tmp_path / "dagster"),
+    )  # fmt: skip
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+LOADING = """
+import socket, time
+def refuse(*_args, **_kwargs): raise AssertionError("the network was asked")
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+start = time.perf_counter()
+import refinebio_assets.definitions
+refinebio_assets.definitions.defs.get_repository_def()
+print(time.perf_counter() - start)
+"""
+
+
+def test_loading_is_quick_and_touches_neither_disk_nor_network(tmp_path: Path) -> None:
+    started = time.perf_counter()
+    found = run("-c", LOADING, home=tmp_path / "home")
+    assert found.returncode == 0, found.stderr
+    assert not (tmp_path / "home").exists()
+    # Generous, for a busy machine without compiled bytecode; it is about 3 s on an idle one.
+    assert float(found.stdout.splitlines()[-1]) < 30
+    assert time.perf_counter() - started < 60

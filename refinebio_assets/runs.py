@@ -134,6 +134,8 @@ def tidy_up_after_the_dead(settings: Settings, instance: dg.DagsterInstance, cat
         remove_leftovers(settings, catalog, store)
     for run in dead:
         instance.report_run_failed(run, "The process of this run ended without finishing it (killed or crashed).")
+        # Or the steps of later runs would wait for its place in the pool for ever.
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(dead)
 
 

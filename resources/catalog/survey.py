@@ -30,6 +30,10 @@ _EXPERIMENT_TEXTS = (
 )
 
 
+SURVEY_LOCK = 7_334_632_460
+"""Key of the PostgreSQL advisory lock under which surveys are written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyOutcome:
     """What recording a survey did: samples new, updated and unchanged, and the states they are in now."""
@@ -46,7 +50,7 @@ def record_survey(session: Session, result: SurveyResult, *, metadata_sha256: st
     """Write experiment, samples, files and ledger states; see :meth:`resources.catalog.Catalog.record_survey`."""
     experiment = result.experiment.accession
     _refuse_repeated_samples(result)
-    _wait_for_other_survey(session, experiment)
+    _wait_for_other_survey(session)
     experiment_id = _write_experiment(session, result, metadata_sha256)
     aliases = _write_aliases(session, experiment_id, result.experiment)
     written = write_samples(session, experiment_id, [sample.record for sample in result.samples])
@@ -79,10 +83,14 @@ def _refuse_repeated_samples(result: SurveyResult) -> None:
         raise ValueError(message)
 
 
-def _wait_for_other_survey(session: Session, experiment: str) -> None:
-    """Two surveys of one experiment are recorded one after the other (SQLite has one writer anyway)."""
+def _wait_for_other_survey(session: Session) -> None:
+    """On PostgreSQL surveys are written one after another, as on SQLite.
+
+    They share organisms, platforms, files and samples: two that lock some of these rows in different orders would
+    wait for each other.
+    """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": experiment})
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SURVEY_LOCK})
 
 
 def _write_experiment(session: Session, result: SurveyResult, metadata_sha256: str) -> int:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -177,12 +179,25 @@ def describe(summary: dict[str, Any], settings: Settings, *, serving: bool) -> s
 
 
 def _further(settings: Settings, *, serving: bool) -> list[str]:
+    """Commands and addresses to go on with, the commands as this shell can run them."""
     from refinebio_assets.cli.dev import addresses
 
+    program = program_name()
     commands = [
-        f"refinebio status {STUDY}            every sample, its state and why",
-        f"refinebio resolve SRR446027 {STUDY}  any accession",
-        "refinebio dev                         Dagster UI and GraphQL API",
+        (f"{program} status {STUDY}", "every sample, its state and why"),
+        (f"{program} resolve SRR446027", "any accession"),
+        (f"{program} dev", "Dagster UI and GraphQL API"),
     ]
-    urls = [f"{name:<12} {address}" for name, address in addresses(settings).items()]
-    return [*commands, *(urls if serving else [f"{url}  (after `refinebio dev`)" for url in urls])]
+    when = "" if serving else f"  (after `{program} dev`)"
+    places = [(address, f"{name}{when}") for name, address in addresses(settings).items()]
+    width = max(len(first) for first, _ in [*commands, *places])
+    return [f"{first.ljust(width)}  {what}" for first, what in [*commands, *places]]
+
+
+def program_name() -> str:
+    """``refinebio`` if the shell finds this installation under that name, else the path it was started by."""
+    started = Path(sys.argv[0])
+    found = shutil.which("refinebio")
+    if found is not None and Path(found).resolve() == started.resolve():
+        return "refinebio"
+    return os.path.relpath(started) if started.name == "refinebio" else "refinebio"

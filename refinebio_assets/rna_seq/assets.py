@@ -33,7 +33,7 @@ def run_environment(context: dg.AssetExecutionContext) -> Iterator[RunEnvironmen
             sra_toolkit=resources.tools.sra_toolkit(),
             indices=resources.transcriptome_index_io,
             settings=resources.settings.get(),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             log=context.log,
         )
 

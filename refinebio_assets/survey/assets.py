@@ -60,7 +60,7 @@ def source_metadata(
             with archives.open() as open_archives:
                 payload = fetch_sra_study(open_archives, experiment)
         except RefinebioError as error:
-            note_survey_failure(records, experiment, error, run_id=context.run_id)
+            note_survey_failure(records, experiment, error, run_id=context.run.run_id)
             raise
         return PartitionResult(
             value=payload,
@@ -113,11 +113,11 @@ def samples(
         try:
             result = survey_sra(payload, registry, raw_data_source=settings.get().raw_data_source)
         except RefinebioError as error:
-            note_survey_failure(records, experiment, error, run_id=context.run_id)
+            note_survey_failure(records, experiment, error, run_id=context.run.run_id)
             raise
         stored = source_metadata_io.current_object(experiment)
-        outcome = records.record_survey(result, metadata_sha256=stored.sha256, run_id=context.run_id)
-        _record_provenance(records, stored, experiment, context.run_id)
+        outcome = records.record_survey(result, metadata_sha256=stored.sha256, run_id=context.run.run_id)
+        _record_provenance(records, stored, experiment, context.run.run_id)
         add_organisms(context.instance, records.experiment_organisms(experiment))
         return PartitionResult(
             metadata=_survey_metadata(result, outcome.states),

@@ -1,4 +1,4 @@
-"""Dagster's own storage: where it is and what it is set to.
+"""Dagster's own storage: where it is, what it is set to, and which of its runs nobody works on any more.
 
 ``DAGSTER_HOME`` is respected when set (a server's ``dagster.yaml``); otherwise a folder below the settings' ``home``
 is made.
@@ -7,11 +7,18 @@ is made.
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
 
 from resources.settings import Settings
+
+PROCESS_TAG = "refinebio/process"
+"""Run tag with the machine and the process that works on the run."""
+IN_A_PROCESS = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+MOST_RUNS = 10_000
 
 LOCAL_CONFIG = """\
 # Written once; change it freely. SQLite storage in this folder.
@@ -61,3 +68,36 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The Dagster instance of this installation."""
     return dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+
+
+def this_process() -> str:
+    """``host:pid``, as runs are tagged with."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Unfinished runs whose process on this machine is gone: it was killed, or the machine was switched off."""
+    dead = []
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_A_PROCESS), limit=MOST_RUNS):
+        host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
+        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
+            dead.append(run)
+    return dead
+
+
+def close_runs(instance: dg.DagsterInstance, dead: Iterable[dg.DagsterRun]) -> None:
+    """Mark runs as failed."""
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run ended without finishing it (killed or crashed).")
+        # Or the steps of later runs would wait for its place in the pool for ever.
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

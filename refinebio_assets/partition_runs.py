@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import dagster as dg
 
 from io_managers.base import ALREADY_STORED
+from refinebio_assets.dagster_instance import PROCESS_TAG, this_process
 from refinebio_assets.domain.errors import RefinebioError
 
 AssetEvents = Iterator[dg.Output[Any] | dg.AssetMaterialization | dg.AssetCheckResult]
@@ -63,6 +64,9 @@ def each_partition(
     Raises:
         dg.Failure: Some partition failed; retrying is allowed if all failures are transient.
     """
+    if PROCESS_TAG not in context.run.tags:
+        # Runs that the daemon launches: if their process is killed, nobody else would know that they ended.
+        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     done: dict[str, PartitionResult] = {}
     failures: list[tuple[str, RefinebioError]] = []
     for key in context.partition_keys:

@@ -5,8 +5,6 @@ The same assets, instance and ledger as the Dagster UI and the sensors use.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from refinebio_assets.dagster_instance import open_instance
+from refinebio_assets.dagster_instance import PROCESS_TAG, close_runs, dead_runs, open_instance, this_process
 from refinebio_assets.definitions import build_defs
 from refinebio_assets.domain.accessions import AccessionType, parse_accession
 from refinebio_assets.domain.errors import NotFoundError, RefinebioError, UnsupportedAccessionError
@@ -27,7 +25,6 @@ from resources.dagster_adapters import shared_catalog
 from resources.object_store import ObjectStore
 from resources.settings import Settings
 
-PROCESS_TAG = "refinebio/process"
 SURVEY = ("source_metadata", "samples")
 EXPRESSION = ("quant_files", "rna_seq_expression")
 
@@ -120,43 +117,15 @@ def open_session(settings: Settings, *, verbose: bool = False) -> Iterator[Sessi
         yield Session(settings, instance, catalog, verbose)
 
 
-def this_process() -> str:
-    """``host:pid``, as runs are tagged with."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 def tidy_up_after_the_dead(settings: Settings, instance: dg.DagsterInstance, catalog: Catalog) -> int:
     """Mark runs as failed whose process on this machine is gone, and remove what it left; returns how many."""
-    dead = _dead_runs(instance)
+    dead = dead_runs(instance)
     if dead:
         # Before the runs are closed: a process that is killed while it tidies up leaves them to the next.
         store = ObjectStore.from_url(settings.store_url, endpoint_url=settings.s3_endpoint_url)
         remove_leftovers(settings, catalog, store)
-    for run in dead:
-        instance.report_run_failed(run, "The process of this run ended without finishing it (killed or crashed).")
-        # Or the steps of later runs would wait for its place in the pool for ever.
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    close_runs(instance, dead)
     return len(dead)
-
-
-def _dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
-    dead = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished), limit=1000):
-        host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
-        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
-            dead.append(run)
-    return dead
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _first_failure(result: dg.ExecuteInProcessResult) -> str:

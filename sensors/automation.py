@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from refinebio_assets.dagster_instance import close_runs, dead_runs
 from refinebio_assets.domain.vocabulary import IndexLength
 from refinebio_assets.partitions import add_experiments, add_organisms, index_partition
 from refinebio_assets.rna_seq.expression_run import expression_decision
@@ -45,6 +46,7 @@ def build_experiment_automation(settings: Settings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, catalog: CatalogResource, settings: SettingsResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         records, moment = catalog.connect(), datetime.now(UTC)
+        close_runs(context.instance, dead_runs(context.instance))  # or their experiments would count as under way
         wanted = list(automation_requests(records, settings.get(), moment=moment))
         busy = under_way(context.instance)
         requests = list(first_of_each(wanted, busy=busy, most=REQUESTS_PER_TICK))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from resources.settings import Settings
 
 STOP_SECONDS = 15.0
+"""How long a service may take to end by itself."""
+GROUP_SECONDS = 5.0
+"""How long what a service leaves behind may take after a signal."""
 
 
 @click.command()
@@ -54,8 +60,11 @@ def run_services(settings: Settings, *, environment: Mapping[str, str] | None = 
         0 after an interruption by the user, otherwise the status of the service that ended first.
     """
     from refinebio_assets.dagster_instance import prepare_dagster_home
+    from refinebio_assets.runs import open_session
 
     home = prepare_dagster_home(settings)
+    with open_session(settings):
+        pass  # before anybody works: the catalog is migrated, and what a killed process left is tidied up
     variables = {
         **os.environ,
         "DAGSTER_HOME": str(home),
@@ -64,16 +73,33 @@ def run_services(settings: Settings, *, environment: Mapping[str, str] | None = 
     }
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for name, command in service_commands(settings).items():
-            children[name] = subprocess.Popen(command, env=variables, start_new_session=True)
-        for name, address in addresses(settings).items():
-            say(f"{name:<11} {address}")
-        say("Ctrl-C ends both.")
-        return _wait(children)
+        with _stopped_by_signals():
+            for name, command in service_commands(settings).items():
+                children[name] = subprocess.Popen(command, env=variables, start_new_session=True)
+            for name, address in addresses(settings).items():
+                say(f"{name:<11} {address}")
+            say("Ctrl-C ends both.")
+            return _wait(children)
     except KeyboardInterrupt:
         return 0
     finally:
         _stop(list(children.values()))
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Take an end of the session and a polite kill for what Ctrl-C is: the services must not outlive this process."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        # A second signal must not interrupt the stopping.
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _wait(children: Mapping[str, subprocess.Popen[bytes]]) -> int:
@@ -87,13 +113,33 @@ def _wait(children: Mapping[str, subprocess.Popen[bytes]]) -> int:
 
 
 def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End the services, then whatever they started and left (web server, daemon, code server, runs)."""
     for child in children:
         if child.poll() is None:
             child.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     for child in children:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(timeout=max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+        _wait_for_groups(children, seconds=GROUP_SECONDS)
+    for child in children:
+        child.wait()
+
+
+def _wait_for_groups(children: Sequence[subprocess.Popen[bytes]], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(_group_lives(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _group_lives(child: subprocess.Popen[bytes]) -> bool:
+    child.poll()
+    try:
+        os.killpg(child.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -24,6 +24,8 @@ LOCAL_CONFIG = """\
 # Written once; change it freely. SQLite storage in this folder.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     max_concurrent_runs: 2
@@ -45,6 +47,19 @@ retention:
       failure: 30
 """
 
+WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: refinebio_assets.definitions
+      location_name: refinebio
+"""
+
+
+def prepare_workspace(settings: Settings) -> Path:
+    """The file that tells Dagster's processes what to load, for wherever they are started."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return _written(settings.home.absolute() / "workspace.yaml", WORKSPACE)
+
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """The folder of Dagster's storage, made with a ``dagster.yaml`` if it is not there yet.
@@ -56,13 +71,18 @@ def prepare_dagster_home(settings: Settings) -> Path:
         return Path(configured)
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        temporary = config.with_name(f".dagster.yaml.{os.getpid()}.tmp")
-        temporary.write_text(LOCAL_CONFIG)
-        temporary.replace(config)
+    if not (home / "dagster.yaml").exists():
+        _written(home / "dagster.yaml", LOCAL_CONFIG)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def _written(path: Path, text: str) -> Path:
+    """Write a file in one step: another process may do the same."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+    return path
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

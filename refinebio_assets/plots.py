@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_BARS = 60
 MAX_CURVES = 60
 DENSITY_POINTS = 120
+LEAST_DENSITY_POINTS = 10
 
 
 def bars(values: Mapping[str, float], *, label: str, limit: float | None = None, title: str) -> str:
@@ -42,22 +43,24 @@ def densities(matrix: NDArray[np.float64], samples: Sequence[str], *, label: str
     """Distribution of each sample's values as a curve.
 
     Args:
-        matrix: samples x genes; NaN is left out.
+        matrix: samples x genes; NaN and 0 (not expressed: a spike beside which nothing else is seen) are left out.
         samples: Names of the rows.
         label: Name of the axis.
         title: Alternative text of the image.
     """
     figure = _figure(height=3.0)
     axes = figure.subplots()
-    finite = matrix[np.isfinite(matrix)]
-    edges = np.linspace(0.0, max(float(finite.max(initial=1.0)), 1.0), DENSITY_POINTS + 1)
-    for row, sample in list(zip(matrix, samples, strict=True))[:MAX_CURVES]:
-        heights, _ = np.histogram(row[np.isfinite(row)], bins=edges, density=True)
+    shown = np.isfinite(matrix) & (matrix > 0)
+    # About as many points as the square root of the values: fewer hide the shape, more show noise.
+    points = int(np.clip(np.sqrt(shown.sum(axis=1).max(initial=0)), LEAST_DENSITY_POINTS, DENSITY_POINTS))
+    edges = np.linspace(0.0, float(matrix[shown].max(initial=1.0)), points + 1)
+    for row, taken, sample in list(zip(matrix, shown, samples, strict=True))[:MAX_CURVES]:
+        heights = np.histogram(row[taken], bins=edges)[0] / max(int(taken.sum()), 1) / (edges[1] - edges[0])
         axes.plot((edges[1:] + edges[:-1]) / 2, heights, linewidth=1, label=sample)
     axes.set_xlabel(label)
     axes.set_ylabel("density")
     if len(samples) <= 10:
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, frameon=False)
     return _markdown(figure, title)
 
 

@@ -34,7 +34,9 @@ def dev() -> None:
 
 def service_commands(settings: Settings) -> dict[str, list[str]]:
     """The programs that ``refinebio dev`` runs, by name."""
-    dagster = [sys.executable, "-m", "dagster", "dev", "-m", "refinebio_assets.definitions"]
+    from refinebio_assets.dagster_instance import prepare_workspace
+
+    dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(prepare_workspace(settings))]
     return {
         "Dagster": [*dagster, "-h", settings.api_host, "-p", str(settings.dagster_port)],
         "API": [sys.executable, "-m", "refinebio_assets", "serve"],

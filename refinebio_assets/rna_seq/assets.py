@@ -1,6 +1,6 @@
 """Assets of the RNA-seq path: `transcriptome_index`, `quant_files`, `rna_seq_expression`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -220,30 +220,24 @@ def rna_seq_expression(
 
 
 def _quantification_metadata(run: QuantificationRun) -> dict[str, Any]:
-    rows = [
-        dg.TableRecord(
-            {
-                "sample": file.sample,
-                "reads": file.num_processed or 0,
-                "mapped %": round(file.percent_mapped or 0.0, 1),
-                "library type": file.library_type or "",
-                "index": file.index_length or "",
-            }
-        )
-        for file in run.manifest.files[:500]
-    ]
+    """What the run did; the IO manager adds a table of the samples."""
     metadata: dict[str, Any] = {
         "samples_quantified": run.quantified,
         "samples_kept": run.kept,
         "samples_failed": len(run.failed),
-        "dagster/row_count": len(run.manifest.files),
     }
-    if rows:
-        metadata["samples"] = dg.MetadataValue.table(rows)
+    if run.manifest.files:
         metadata["mapping_rates"] = dg.MetadataValue.md(run.plot())
     if run.failed:
-        metadata["not_quantified"] = dg.MetadataValue.md("\n".join(f"- **{a}**: {m}" for a, m in run.failed.items()))
+        metadata["not_quantified"] = _list_of(run.failed)
     return metadata
+
+
+def _list_of(reasons: Mapping[str, str]) -> dg.MetadataValue[Any]:
+    """Samples and why they are not there."""
+    if not reasons:
+        return dg.MetadataValue.text("none")
+    return dg.MetadataValue.md("\n".join(f"- **{sample}**: {reason}" for sample, reason in reasons.items()))
 
 
 def _quantification_checks(run: QuantificationRun) -> list[dg.AssetCheckResult]:
@@ -265,12 +259,11 @@ def _quantification_checks(run: QuantificationRun) -> list[dg.AssetCheckResult]:
 
 
 def _expression_metadata(run: ExpressionRun) -> dict[str, Any]:
+    """How it was made; the IO manager adds what was stored."""
     return {
-        "samples": run.num_samples,
-        "genes": run.num_genes,
         "transcripts_without_gene": run.dropped_transcripts,
         "rule": run.decision.reason,
-        "left_out": dg.MetadataValue.json(dict(run.left_out)),
+        "left_out": _list_of(run.left_out),
         "density": dg.MetadataValue.md(run.plot()),
     }
 

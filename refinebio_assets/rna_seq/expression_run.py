@@ -18,6 +18,7 @@ from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision, QuantFileRecord, QuantFiles
 from refinebio_assets.domain.vocabulary import (
     FAILURE_STATES,
+    INELIGIBLE_STATES,
     MAX_ATTEMPTS,
     ComputedFileKind,
     IndexLength,
@@ -57,8 +58,6 @@ class ExpressionRun:
     value: anndata.AnnData | None = None
     commit: Callable[[], object] | None = None
     data_version: str | None = None
-    num_samples: int = 0
-    num_genes: int = 0
     dropped_transcripts: int = 0
     left_out: Mapping[str, str] = field(default_factory=dict)
     largest_count_difference: float = 0.0
@@ -69,7 +68,7 @@ class ExpressionRun:
         if self.value is None:
             return ""
         values = np.log2(np.asarray(self.value.layers["lengthScaledTPM"], dtype=np.float64) + 1.0)
-        label = "log2(lengthScaledTPM + 1)"
+        label = "log2(lengthScaledTPM + 1) of expressed genes"
         return plots.densities(values, list(self.value.obs_names), label=label, title="expression densities")
 
 
@@ -114,8 +113,6 @@ def express(experiment: str, environment: RunEnvironment, *, early: bool) -> Exp
         value=value,
         commit=lambda: _record(manifest, fingerprint, value, rds, environment),
         data_version=fingerprint[:16],
-        num_samples=value.n_obs,
-        num_genes=value.n_vars,
         dropped_transcripts=sum(expression.dropped_transcripts for expression in expressions),
         left_out=left_out,
         largest_count_difference=max(_count_difference(expression) for expression in expressions),
@@ -283,6 +280,7 @@ def _record(
                 run_id=environment.run_id,
                 tool_versions=dict(entries[sample].tool_versions),
                 input_fingerprint=entries[sample].input_fingerprint,
+                not_from=INELIGIBLE_STATES,  # withdrawn or ruled out by a survey meanwhile
             )
             for sample in value.obs_names
         ]

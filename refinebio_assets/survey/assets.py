@@ -29,6 +29,8 @@ from resources.tools.environment import software_environment
 
 GROUP = "survey"
 OWNERS = ["team:data-engineering"]
+MOST_ROWS = 500
+"""Rows of a table in metadata; the catalog has them all."""
 BATCH = dg.BackfillPolicy.multi_run(50)
 
 
@@ -187,19 +189,28 @@ def _survey_metadata(result: SurveyResult, states: Mapping[str, int]) -> dict[st
                 "organism": sample.record.organism or "",
                 "platform": sample.record.platform_name or "",
                 "state": sample.decision.state.value,
-                "reason": sample.decision.message,
+                "reason": sample.decision.reason,
             }
         )
-        for sample in result.samples[:500]
+        for sample in result.samples[:MOST_ROWS]
     ]
-    return {
+    ruled_out = {
+        sample.record.accession: sample.decision.message
+        for sample in result.samples
+        if sample.decision.state is not SampleState.SURVEYED
+    }
+    metadata: dict[str, Any] = {
         "dagster/row_count": len(result.samples),
         "title": result.experiment.title,
-        "aliases": ", ".join(result.experiment.aliases),
-        "states": dg.MetadataValue.json(dict(states)),
+        "aliases": ", ".join(result.experiment.aliases) or "none",
+        "states": ", ".join(f"{count} {state}" for state, count in states.items()) or "no samples",
         "samples": dg.MetadataValue.table(rows) if rows else dg.MetadataValue.text("no samples"),
         "unmatched_metadata_keys": len(result.coverage),
     }
+    if ruled_out:
+        lines = [f"- **{accession}**: {message}" for accession, message in list(ruled_out.items())[:MOST_ROWS]]
+        metadata["not_eligible"] = dg.MetadataValue.md("\n".join(lines))
+    return metadata
 
 
 def _survey_checks(records: Catalog, result: SurveyResult) -> list[dg.AssetCheckResult]:

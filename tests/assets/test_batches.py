@@ -162,9 +162,9 @@ def test_expression_of_a_batch_comes_for_the_complete_and_the_undamaged(tmp_path
         passed, metadata = check(session, "quant_files", "all_eligible_samples_quantified")
         assert (passed, metadata["not passed"]) == (False, waiting)
         quant_metadata = latest(session, "quant_files", complete).metadata
-        rows = [row.data for row in quant_metadata["samples"].records]
+        rows = [row.data for row in quant_metadata["preview"].records]
         assert [row["sample"] for row in rows] == ["SRR908010000", "SRR908010001"]
-        assert all(row["mapped %"] > 90 for row in rows)
+        assert all(float(row["percent_mapped"]) > 90 for row in rows)
         assert quant_metadata["mapping_rates"].value.startswith("![mapping rates](data:image/png;base64,")
 
         quant_file = installation.quant_file(damaged, "SRR908030000")

@@ -90,14 +90,14 @@ def test_partitions_are_experiments_and_organisms_by_read_length(running: Servic
 def test_a_materialisation_shows_its_numbers_tables_and_plots(running: Services) -> None:
     found = nodes(running)
     quant = metadata(found["quant_files"])
-    assert quant["samples"]["__typename"] == "TableMetadataEntry"
-    assert [column["name"] for column in quant["samples"]["table"]["schema"]["columns"]] == [
-        "sample", "reads", "mapped %", "library type", "index",
-    ]  # fmt: skip
-    assert len(quant["samples"]["table"]["records"]) == 5
+    assert quant["preview"]["__typename"] == "TableMetadataEntry"
+    columns = {column["name"] for column in quant["preview"]["table"]["schema"]["columns"]}
+    assert {"sample", "num_processed", "percent_mapped", "library_type", "index_length"} <= columns
+    assert len(quant["preview"]["table"]["records"]) == 5
+    assert [quant[f"samples_{what}"]["intValue"] for what in ("quantified", "kept", "failed")] == [5, 0, 0]
     assert quant["mapping_rates"]["mdStr"].startswith("![mapping rates](data:image/png;base64,iVBOR")
     expression = metadata(found["rna_seq_expression"])
-    assert (expression["samples"]["intValue"], expression["genes"]["intValue"]) == (5, 145)
+    assert (expression["samples_in_matrix"]["intValue"], expression["genes_in_matrix"]["intValue"]) == (5, 145)
     assert expression["density"]["mdStr"].startswith("![expression densities](data:image/png;base64,iVBOR")
     assert expression["dagster/uri"]["text"].endswith(f"rna_seq_expression/{STUDY}/{STUDY}.h5ad")
 
@@ -120,12 +120,15 @@ def test_checks_show_their_results(running: Services) -> None:
 def test_sensors_run_and_the_page_of_the_graph_names_the_assets(running: Services, tmp_path: Path) -> None:
     states = running.dagster(
         '{ sensorsOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '
-        '"refinebio_assets.definitions"}) { ... on Sensors { results { name sensorState { status } } } } }'
+        '"refinebio"}) { ... on Sensors { results { name sensorState { status } } } } }'
     )["sensorsOrError"]["results"]
     assert {one["name"]: one["sensorState"]["status"] for one in states} == {
         "ena_discovery": "RUNNING", "experiment_automation": "RUNNING", "retry_transient_failures": "RUNNING",
     }  # fmt: skip
-    page = dom(f"{running.dagster_url}/asset-groups?expanded=survey,rna_seq", tmp_path / "browser")
+    page = dom(
+        f"{running.dagster_url}/asset-groups?expanded=global%40global%3Asurvey%2Cglobal%40global%3Arna_seq",
+        tmp_path / "browser",
+    )
     assert {name for name in ASSETS if f">{name}<" in page} == ASSETS
 
 
@@ -176,7 +179,7 @@ def test_a_backfill_of_three_experiments_is_one_run_of_the_daemon(running: Servi
         added = running.dagster(
             """mutation ($key: String!) { addDynamicPartition(partitionKey: $key, partitionsDefName: "experiments",
                 repositorySelector: {repositoryName: "__repository__",
-                    repositoryLocationName: "refinebio_assets.definitions"})
+                    repositoryLocationName: "refinebio"})
                 { __typename } }""",
             key=key,
         )

@@ -87,8 +87,8 @@ def _build(request: GenomeRequest, length: IndexLength, environment: RunEnvironm
     source = _genome_source(request, archives, catalog, settings)
     version = salmon.version()
     fingerprint = _fingerprint(source, length, version)
-    current = catalog.current_transcriptome_index(request.organism, length)
-    if current is not None and catalog.has_result(fingerprint):
+    # Not just any index that was ever built: the current one may be of another release, or of local files.
+    if catalog.current_index_fingerprint(request.organism, length) == fingerprint:
         return IndexRun(environment.index_files(request.organism, length), reused=True, commit=None)
     folder = settings.scratch / "indices" / request.organism / length.value
     genome = settings.scratch / "genomes" / request.organism

@@ -17,6 +17,7 @@ from refinebio_assets.domain.organisms import scientific_name
 from refinebio_assets.domain.records import LedgerDecision, OriginalFile, QuantFileRecord, QuantFiles
 from refinebio_assets.domain.vocabulary import (
     FAILURE_STATES,
+    INELIGIBLE_STATES,
     NO_INDEX,
     ComputedFileKind,
     IndexLength,
@@ -34,10 +35,19 @@ from refinebio_assets.rna_seq.quantification import (
     quantify_sample,
 )
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
-from resources.catalog import Catalog, FileToRecord, LedgerRow, ResultToRecord, SampleToProcess, StateChange
+from resources.catalog import (
+    Catalog,
+    FileToRecord,
+    LedgerRow,
+    ResultToRecord,
+    SampleToProcess,
+    StateChange,
+    TranscriptomeIndexInfo,
+)
 from resources.tools.environment import software_environment
 
 PROCESSOR = "Salmon Quant"
+MOST_PROGRESS_LINES = 100
 DONE = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED, SampleState.FAILED_QC})
 """States in which an unchanged fingerprint means that the sample need not be done again."""
 USABLE = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED})
@@ -76,6 +86,7 @@ class ExperimentQuantifier:
     environment: RunEnvironment
     salmon_version: str
     _indices: dict[tuple[str, IndexLength], LocalIndex] = field(default_factory=dict)
+    _infos: dict[tuple[str, IndexLength], TranscriptomeIndexInfo | None] = field(default_factory=dict)
 
     @property
     def bench(self) -> Workbench:
@@ -105,7 +116,7 @@ class ExperimentQuantifier:
         """
         key = (organism, length)
         if key not in self._indices:
-            info = self.environment.catalog.current_transcriptome_index(organism, length)
+            info = self._current_index(organism, length)
             if info is None:
                 message = f"There is no {length.value} transcriptome index of {scientific_name(organism)} yet."
                 remedy = f'Build it: refinebio index build --organism "{scientific_name(organism)}"'
@@ -114,12 +125,19 @@ class ExperimentQuantifier:
             self._indices[key] = LocalIndex(files.directory, info.sha256, length)
         return self._indices[key]
 
+    def _current_index(self, organism: str, length: IndexLength) -> TranscriptomeIndexInfo | None:
+        """What the catalog says of an index, asked once per run."""
+        key = (organism, length)
+        if key not in self._infos:
+            self._infos[key] = self.environment.catalog.current_transcriptome_index(organism, length)
+        return self._infos[key]
+
     def is_done(self, sample: SampleToProcess) -> bool:
         """Whether the sample's result was made from the same files, index and Salmon, and is still there."""
         if sample.state not in DONE or sample.quant is None or sample.organism is None:
             return False
         length = IndexLength(str(sample.quant.metrics.get("index_length", IndexLength.LONG)))
-        info = self.environment.catalog.current_transcriptome_index(sample.organism, length)
+        info = self._current_index(sample.organism, length)
         if info is None:
             return False
         fingerprint = self.bench.fingerprint(sample, LocalIndex(Path(), info.sha256, length))
@@ -162,14 +180,13 @@ class ExperimentQuantifier:
             if outcome.quantified is not None:
                 self._record(sample, outcome, outcome.quantified)
             self._note(outcome, attempted=True)
-            self.environment.log.info(
-                "%s: %s (%s)", sample.accession, outcome.decision.state.value, outcome.decision.message
-            )
+            if outcome.decision.state is not SampleState.QUANTIFIED:
+                state, message = outcome.decision.state.value, outcome.decision.message
+                self.environment.log.info("%s: %s (%s)", sample.accession, state, message)
             return outcome.quantified is not None
 
     def _has_index(self, organism: str) -> bool:
-        catalog = self.environment.catalog
-        return any(catalog.current_transcriptome_index(organism, length) is not None for length in IndexLength)
+        return any(self._current_index(organism, length) is not None for length in IndexLength)
 
     def _no_index(self, organism: str) -> LedgerDecision:
         """The sample waits for an index; it counts as failed only if it is known that none can be built."""
@@ -228,6 +245,7 @@ class ExperimentQuantifier:
                     tool_versions=self.tool_versions,
                     input_fingerprint=outcome.fingerprint,
                     attempted=attempted,
+                    not_from=INELIGIBLE_STATES,  # withdrawn or ruled out by a survey meanwhile
                 )
             ]
         )
@@ -257,7 +275,12 @@ def quantify_experiment(
     settled = {accession for accession, entry in entries.items() if quantifier.is_settled(entry)}
     waiting = [sample for sample in owned if sample.accession not in done | settled]
     spread = fan_out or LocalFanOut(settings.parallel_samples)
-    quantified = sum(spread.run(quantifier.process, waiting))
+    quantified = 0
+    for number, has_quant_file in enumerate(spread.run(quantifier.process, waiting), start=1):
+        quantified += has_quant_file
+        # Each line of the log is a row in Dagster's database, which costs as much as recording a sample.
+        if number == len(waiting) or number % max(1, len(waiting) // MOST_PROGRESS_LINES) == 0:
+            environment.log.info("%s: %d of %d samples done", experiment, number, len(waiting))
     catalog.refresh_experiment_state(experiment, run_id=environment.run_id)
     run = QuantificationRun(
         manifest=list_quant_files(catalog, experiment),

@@ -73,9 +73,10 @@ class Catalog:
     def record_survey(self, result: SurveyResult, *, metadata_sha256: str, run_id: str | None = None) -> SurveyOutcome:
         """Bring experiment, samples, files and ledger to what a survey found; the same survey again changes nothing.
 
-        A sample that is further along than surveyed keeps its state, unless the survey rules it out or its files
-        changed (then it starts again). Samples that the archive no longer lists become ``withdrawn_upstream``; their
-        rows stay. A sample that another experiment owns keeps its owner and becomes a member of this one too.
+        A sample that is further along than surveyed keeps its state, unless the survey rules it out or its files,
+        organism or layout changed (then it starts again). Samples that the archive no longer lists become
+        ``withdrawn_upstream``; their rows stay. A sample that another experiment owns keeps its owner and becomes a
+        member of this one too; one that its owner's survey no longer found becomes this one's.
 
         Args:
             result: What the survey found.
@@ -183,6 +184,11 @@ class Catalog:
         """The index that new quantifications of an organism (UPPER_SNAKE) use, None if there is none yet."""
         with self.reading() as session:
             return transcriptome_indices.current_transcriptome_index(session, organism, length)
+
+    def current_index_fingerprint(self, organism: str, length: IndexLength) -> str | None:
+        """Fingerprint of the result that made the current index; None if there is no index yet."""
+        with self.reading() as session:
+            return transcriptome_indices.current_index_fingerprint(session, organism, length)
 
     def cursor(self, source: str) -> str | None:
         """How far a discovery source has been read, None if never."""

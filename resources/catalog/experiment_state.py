@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.errors import NotFoundError
 from refinebio_assets.domain.records import LedgerDecision
-from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, LedgerKind, SampleState
+from refinebio_assets.domain.vocabulary import FAILURE_STATES, INELIGIBLE_STATES, LedgerKind, SampleState
 from resources.catalog.ledger import accessions_of_experiment
 from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, ledger_row, read_entries
 from resources.catalog.models import Experiment, LedgerEntry
@@ -43,7 +43,7 @@ def refresh_experiment_state(
     """Derive the experiment's entry from its samples.
 
     ``processed`` if the caller says that its expression was just made, or if it was and no sample has been quantified,
-    withdrawn or ruled out since; else ``quantified`` if all eligible samples are; else ``surveyed``.
+    has failed, or was withdrawn or ruled out since; else ``quantified`` if all eligible samples are; else ``surveyed``.
 
     Raises:
         NotFoundError: The catalog has no such experiment.
@@ -75,7 +75,7 @@ def refresh_experiment_state(
 def _still_processed(before: LedgerRow | None, samples: Sequence[LedgerRow]) -> bool:
     if before is None or before.state is not SampleState.PROCESSED:
         return False
-    outdating = INELIGIBLE_STATES | {SampleState.QUANTIFIED}
+    outdating = INELIGIBLE_STATES | FAILURE_STATES | {SampleState.QUANTIFIED}
     return not any(sample.state in outdating and sample.updated_at > before.updated_at for sample in samples)
 
 

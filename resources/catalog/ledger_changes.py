@@ -36,6 +36,8 @@ class StateChange:
             left.
         attempted: Whether work was tried; counts in ``attempts``.
         forget_attempts: Start counting at 0 again, because the inputs are new.
+        not_from: States that the change must not overwrite: whoever works on a sample for hours must not undo what a
+            survey found meanwhile. Looked at in the transaction that writes.
     """
 
     accession: str
@@ -48,6 +50,7 @@ class StateChange:
     input_fingerprint: str | None = None
     attempted: bool = False
     forget_attempts: bool = False
+    not_from: frozenset[SampleState] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,8 @@ def apply_changes(session: Session, changes: Sequence[StateChange]) -> list[Ledg
     steps: list[LedgerRow] = []
     for change in changes:
         before = present.get(change.accession)
+        if before is not None and before.state in change.not_from:
+            continue
         after = _after(before, change, moment)
         if after != before:
             present[change.accession] = after

@@ -108,7 +108,7 @@ def record_result(session: Session, result: ResultToRecord) -> RecordedResult:
     )
     touched = {row.result_id for row in earlier}
     upsert(session, ComputedFile, files, key=["key"])
-    superseded = _superseded_files(session, files, result_id) if result.replaces_kinds_of_sample else []
+    superseded = _superseded_files(session, files, result_id, touched) if result.replaces_kinds_of_sample else []
     for chunk in chunks([id_ for id_, _, _ in superseded]):
         session.execute(delete(ComputedFile).where(ComputedFile.id.in_(chunk)))
     touched.update(other for _, _, other in superseded if other is not None)
@@ -184,16 +184,26 @@ def _ids(session: Session, model: type[Sample | Experiment], accessions: set[str
 
 
 def _superseded_files(
-    session: Session, files: Sequence[Mapping[str, Any]], result_id: int
+    session: Session, files: Sequence[Mapping[str, Any]], result_id: int, replaced: Iterable[int]
 ) -> list[tuple[int, str, int | None]]:
-    """Id, key and result of older files of the same kind and subject, and of files this result no longer has."""
+    """Id, key and result of older files of the same kind and subject, and of files this result no longer has.
+
+    Files of an experiment also go with the ``replaced`` results they came with: an expression made again without R has
+    no RDS file, and that of the expression before must not stay beside it.
+    """
     keys = {file["key"] for file in files}
     query = select(ComputedFile.id, ComputedFile.key, ComputedFile.result_id)
     of_samples = {(file["kind"], file["sample_id"]) for file in files if file["sample_id"]}
     of_experiments = {
         (file["kind"], file["experiment_id"]) for file in files if file["experiment_id"] and not file["sample_id"]
     }
-    conditions: list[ColumnElement[bool]] = [ComputedFile.result_id == result_id]
+    experiments = sorted({experiment for _, experiment in of_experiments})
+    came_along = (
+        ComputedFile.result_id.in_(sorted(replaced))
+        & ComputedFile.experiment_id.in_(experiments)
+        & ComputedFile.sample_id.is_(None)
+    )
+    conditions: list[ColumnElement[bool]] = [ComputedFile.result_id == result_id, came_along]
     conditions += [tuple_(ComputedFile.kind, ComputedFile.sample_id).in_(chunk) for chunk in chunks(sorted(of_samples))]
     conditions += [
         tuple_(ComputedFile.kind, ComputedFile.experiment_id).in_(chunk) & ComputedFile.sample_id.is_(None)

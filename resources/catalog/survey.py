@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +29,9 @@ _EXPERIMENT_TEXTS = (
     "source_url",
 )
 
+
+NOT_LISTED = "not_listed_any_more"
+"""Ledger reason of samples that an archive no longer lists in their experiment, nor in any other known one."""
 
 SURVEY_LOCK = 7_334_632_460
 """Key of the PostgreSQL advisory lock under which surveys are written."""
@@ -57,6 +60,7 @@ def record_survey(session: Session, result: SurveyResult, *, metadata_sha256: st
     gone = _write_membership(session, experiment_id, written)
     # All entries are locked at once and in order: whoever else writes some of them waits, never in a circle.
     before = read_entries(session, [experiment, *aliases, *written.ids, *gone], lock=True)
+    _take_over_moved(session, experiment_id, written, before)
     changes = [
         *_sample_changes(session, result.samples, written, before, run_id),
         *(_withdrawal(accession, experiment, run_id) for accession in gone),
@@ -169,6 +173,20 @@ def _write_membership(session: Session, experiment_id: int, written: WrittenSamp
     return sorted(member.accession for id_, member in gone.items() if id_ not in elsewhere)
 
 
+def _take_over_moved(
+    session: Session, experiment_id: int, written: WrittenSamples, before: Mapping[str, LedgerRow]
+) -> None:
+    """Samples that their owner's survey no longer found are this experiment's, not that one's, if they are here now."""
+    left: dict[int, list[str]] = defaultdict(list)
+    for accession in written.ids:
+        entry, owner_id = before.get(accession), written.owner_ids[accession]
+        if entry is not None and entry.reason == NOT_LISTED and owner_id != experiment_id:
+            left[owner_id].append(accession)
+    for owner_id, accessions in left.items():
+        _unlink(session, owner_id, sorted(written.ids[accession] for accession in accessions))
+        _hand_over(session, accessions, experiment_id)
+
+
 def _unlink(session: Session, experiment_id: int, sample_ids: Sequence[int]) -> None:
     for chunk in chunks(sample_ids):
         session.execute(
@@ -206,8 +224,8 @@ def _sample_changes(
     }
     for sample in samples:
         accession = sample.record.accession
-        other_files = accession in written.with_other_files
-        if _keeps_state(before.get(accession), sample.decision, other_files=other_files):
+        other_inputs = accession in written.with_other_inputs
+        if _keeps_state(before.get(accession), sample.decision, other_inputs=other_inputs):
             continue
         yield StateChange(
             accession=accession,
@@ -215,21 +233,21 @@ def _sample_changes(
             experiment_accession=owners[written.owner_ids[accession]],
             decision=sample.decision,
             run_id=run_id,
-            forget_attempts=other_files,
+            forget_attempts=other_inputs,
         )
 
 
-def _keeps_state(before: LedgerRow | None, decision: LedgerDecision, *, other_files: bool) -> bool:
+def _keeps_state(before: LedgerRow | None, decision: LedgerDecision, *, other_inputs: bool) -> bool:
     """Whether a sample is further along than a survey can bring it, and the survey found nothing against that."""
     if before is None or before.state in INELIGIBLE_STATES | {SampleState.DISCOVERED, SampleState.SURVEYED}:
         return False
-    return decision.state not in INELIGIBLE_STATES and not other_files
+    return decision.state not in INELIGIBLE_STATES and not other_inputs
 
 
 def _withdrawal(accession: str, experiment: str, run_id: str | None) -> StateChange:
     decision = LedgerDecision(
         state=SampleState.WITHDRAWN_UPSTREAM,
-        reason="not_listed_any_more",
+        reason=NOT_LISTED,
         message=f"The archive no longer lists this sample in {experiment}.",
     )
     return StateChange(

@@ -44,9 +44,10 @@ class SampleContent:
     files: frozenset[tuple[Any, ...]]
 
     @property
-    def file_identities(self) -> set[tuple[Any, ...]]:
-        """What makes a file another file: address, size, md5."""
-        return {(file[0], file[4], file[5]) for file in self.files}
+    def inputs(self) -> tuple[Any, ...]:
+        """What is computed from: organism, layout, and the files by address, size and md5."""
+        files = frozenset((file[0], file[4], file[5]) for file in self.files)
+        return self.columns["organism_id"], self.columns["library_layout"], files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,8 @@ class WrittenSamples:
     owner_ids: Mapping[str, int]
     new: frozenset[str]
     updated: frozenset[str]
-    with_other_files: frozenset[str]
+    with_other_inputs: frozenset[str]
+    """Known samples whose files, organism or layout changed: what was computed from them counts no more."""
 
 
 def write_samples(session: Session, experiment_id: int, samples: Sequence[SampleRecord]) -> WrittenSamples:
@@ -79,8 +81,8 @@ def write_samples(session: Session, experiment_id: int, samples: Sequence[Sample
         owner_ids=owner_ids,
         new=frozenset(changed.keys() - known),
         updated=frozenset(known),
-        with_other_files=frozenset(
-            accession for accession in known if stored[accession].file_identities != changed[accession].file_identities
+        with_other_inputs=frozenset(
+            accession for accession in known if stored[accession].inputs != changed[accession].inputs
         ),
     )
 

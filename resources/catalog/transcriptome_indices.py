@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.vocabulary import IndexLength
-from resources.catalog.models import Organism, TranscriptomeIndex, now
+from resources.catalog.models import ComputationalResult, Organism, TranscriptomeIndex, now
 from resources.catalog.results import ResultToRecord, record_result
 from resources.catalog.statements import upsert
 from resources.catalog.vocabulary_rows import OrganismName, organism_ids
@@ -93,3 +93,14 @@ def current_transcriptome_index(session: Session, organism: str, length: IndexLe
     if row is None:
         return None
     return TranscriptomeIndexInfo(organism=organism, length=length, **{name: getattr(row, name) for name in _COLUMNS})
+
+
+def current_index_fingerprint(session: Session, organism: str, length: IndexLength) -> str | None:
+    """Fingerprint of the result that made the current index; None without one."""
+    query = (
+        select(ComputationalResult.fingerprint)
+        .join(TranscriptomeIndex, TranscriptomeIndex.result_id == ComputationalResult.id)
+        .join(Organism, Organism.id == TranscriptomeIndex.organism_id)
+        .where(Organism.name == organism, TranscriptomeIndex.length == length, TranscriptomeIndex.is_current)
+    )
+    return session.scalar(query)

@@ -57,6 +57,14 @@ def test_processed_does_not_stay_when_a_sample_is_withdrawn(surveyed: Catalog) -
     assert surveyed.ledger.entries(["SRP000001"])["SRP000001"].state is SampleState.QUANTIFIED
 
 
+def test_processed_does_not_stay_when_a_sample_in_it_fails_with_its_new_files(surveyed: Catalog) -> None:
+    set_states(surveyed, *[SampleState.PROCESSED] * 4)
+    surveyed.refresh_experiment_state("SRP000001", processed=True)
+    set_states(surveyed, SampleState.CORRUPT_FILE)
+    assert surveyed.refresh_experiment_state("SRP000001").state is SampleState.SURVEYED
+    assert surveyed.ledger.experiments_to_import(limit=9) == ["SRP000001"]
+
+
 def test_the_same_survey_of_a_processed_experiment_changes_nothing(surveyed: Catalog) -> None:
     set_states(surveyed, *[SampleState.PROCESSED] * 4)
     before = surveyed.refresh_experiment_state("SRP000001", processed=True)

@@ -93,6 +93,14 @@ def test_reporting_progress_does_not_change_the_owner(catalog: Catalog) -> None:
     assert entry(catalog, "SRR1").experiment_accession == "SRP1"
 
 
+def test_work_that_ends_after_a_withdrawal_does_not_undo_it(catalog: Catalog) -> None:
+    catalog.ledger.set_states([change("SRR1", SampleState.WITHDRAWN_UPSTREAM)])
+    late = change("SRR1", SampleState.QUANTIFIED, attempted=True, not_from=frozenset({SampleState.WITHDRAWN_UPSTREAM}))
+    catalog.ledger.set_states([late])
+    assert entry(catalog, "SRR1").state is SampleState.WITHDRAWN_UPSTREAM
+    assert history(catalog, "SRR1") == ["withdrawn_upstream"]
+
+
 def test_a_tools_words_with_characters_no_database_holds_are_stored(catalog: Catalog) -> None:
     catalog.ledger.set_states([change("SRR1", SampleState.FAILED_PROCESSING, message="died\0 \udcff")])
     assert entry(catalog, "SRR1").message == "died\N{REPLACEMENT CHARACTER} ?"

@@ -142,6 +142,27 @@ def test_files_of_an_experiment_supersede_only_files_of_the_experiment_as_a_whol
     assert surveyed.quant_files("SRP000001")[0].key is not None
 
 
+def test_an_expression_made_without_r_does_not_keep_the_rds_of_the_one_before(surveyed: Catalog) -> None:
+    def expression(fingerprint: str, *kinds: ComputedFileKind) -> ResultToRecord:
+        files = tuple(
+            FileToRecord(
+                key=f"e/{kind}", filename=kind, kind=kind, size_bytes=1, sha256="c" * 64, experiment="SRP000001"
+            )
+            for kind in kinds
+        )
+        return ResultToRecord(processor="tximport", processor_version="1", fingerprint=fingerprint, files=files)
+
+    surveyed.record_result(expression("e1", ComputedFileKind.EXPRESSION_ANNDATA, ComputedFileKind.TXIMPORT_RDS))
+    again = surveyed.record_result(expression("e2", ComputedFileKind.EXPRESSION_ANNDATA))
+    assert again.superseded_keys == ["e/tximport_rds"]
+    assert [file.key for file in surveyed.experiment_files("SRP000001")] == ["e/expression_anndata"]
+
+
+def test_a_result_of_several_samples_keeps_the_files_of_those_not_made_again(surveyed: Catalog) -> None:
+    surveyed.record_result(quantification(quant_file("SRR0000001"), quant_file("SRR0000002")))
+    assert surveyed.record_result(quantification(quant_file("SRR0000001"), fingerprint="f2")).superseded_keys == []
+
+
 def test_older_files_can_be_kept(surveyed: Catalog) -> None:
     surveyed.record_result(quantification(quant_file("SRR0000001")))
     kept = quantification(quant_file("SRR0000001", key="k"), fingerprint="f2", replaces_kinds_of_sample=False)
@@ -192,6 +213,15 @@ def test_the_newest_index_of_an_organism_and_length_is_current(catalog: Catalog)
     assert again.sha256 == "1" * 64
     assert count(catalog, TranscriptomeIndex) == 3
     assert count(catalog, ComputedFile) == 3
+
+
+def test_the_fingerprint_of_the_current_index_is_that_of_the_index_built_last(catalog: Catalog) -> None:
+    organism = "ARABIDOPSIS_THALIANA"
+    assert catalog.current_index_fingerprint(organism, IndexLength.LONG) is None
+    first, second = index_result(), index_result("2" * 64)
+    catalog.record_transcriptome_index(index(), first)
+    catalog.record_transcriptome_index(index("2" * 64), second)
+    assert catalog.current_index_fingerprint(organism, IndexLength.LONG) == second.fingerprint != first.fingerprint
 
 
 def test_an_index_brings_its_organism_with_taxonomy_id(catalog: Catalog) -> None:

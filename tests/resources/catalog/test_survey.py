@@ -300,3 +300,27 @@ def test_the_experiment_message_counts_its_samples(catalog: Catalog) -> None:
     record(catalog, study(samples=[sample("SRR0000001", SURVEYED), sample("SRR0000002", CONTROLLED)]))
     message = catalog.ledger.entries(["SRP000001"])["SRP000001"].message
     assert message == "0 of 1 eligible samples quantified; 1 under controlled access."
+
+
+def test_a_sample_that_moved_to_an_experiment_surveyed_later_leaves_its_first_one(catalog: Catalog) -> None:
+    record(catalog, study("SRP000001", samples=2))
+    record(catalog, study("SRP000001", samples=1))
+    assert state(catalog, "SRR0000002") == "withdrawn_upstream"
+    record(catalog, study("SRP000002", samples=[sample("SRR0000002")]))
+    entry = catalog.ledger.entries(["SRR0000002"])["SRR0000002"]
+    assert (entry.experiment_accession, entry.state) == ("SRP000002", SampleState.SURVEYED)
+    assert [one.accession for one in catalog.samples_to_quantify("SRP000002")] == ["SRR0000002"]
+    assert [one.sample for one in catalog.quant_files("SRP000001")] == ["SRR0000001"]
+    assert [row.accession for row in catalog.ledger.of_experiment("SRP000001")] == ["SRR0000001"]
+
+
+@pytest.mark.parametrize(
+    "correction", [{"organism": "MUS_MUSCULUS", "taxonomy_id": 10090}, {"library_layout": "PAIRED"}]
+)
+def test_a_sample_whose_organism_or_layout_is_corrected_starts_again(
+    catalog: Catalog, correction: dict[str, Any]
+) -> None:
+    record(catalog, study(samples=2))
+    catalog.ledger.set_states([change(run, SampleState.PROCESSED) for run in ("SRR0000001", "SRR0000002")])
+    record(catalog, study(samples=[sample("SRR0000001"), sample("SRR0000002", **correction)]))
+    assert (state(catalog, "SRR0000001"), state(catalog, "SRR0000002")) == ("processed", "surveyed")

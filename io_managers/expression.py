@@ -11,6 +11,7 @@ import dagster as dg
 
 from io_managers.base import PartitionedIOManager, key_segment, never_stored, stored_metadata
 from refinebio_assets.domain.errors import InputError, NotFoundError
+from resources.object_store.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import anndata
@@ -44,10 +45,10 @@ class ExpressionIOManager(PartitionedIOManager):
             InputError: The value lacks the layer lengthScaledTPM, repeats a sample or gene, or mixes types in a column.
         """
         _check(partition_key, value)
-        with tempfile.TemporaryDirectory(prefix="refinebio-expression-", dir=self.scratch_dir) as folder:
-            matrix = write_gene_matrix(value, Path(folder, "matrix.parquet"))
+        with temporary_folder(self._scratch, "expression") as folder:
+            matrix = write_gene_matrix(value, folder / "matrix.parquet")
             self._store.put_file(matrix, matrix_key(partition_key))
-            container = write_h5ad(value, Path(folder, "expression.h5ad"))
+            container = write_h5ad(value, folder / "expression.h5ad")
             stored = self._store.put_file(container, anndata_key(partition_key))
         return stored_metadata(self._store, stored) | {
             "samples_in_matrix": dg.MetadataValue.int(value.n_obs),
@@ -66,10 +67,14 @@ class ExpressionIOManager(PartitionedIOManager):
             own = self._store.local_path(key)
             if own is not None:
                 return anndata.read_h5ad(own)
-            with tempfile.TemporaryDirectory(prefix="refinebio-expression-", dir=self.scratch_dir) as folder:
-                return anndata.read_h5ad(self._store.fetch(key, Path(folder, "expression.h5ad")))
+            with temporary_folder(self._scratch, "expression") as folder:
+                return anndata.read_h5ad(self._store.fetch(key, folder / "expression.h5ad"))
         except NotFoundError as error:
             raise never_stored(ASSET, partition_key) from error
+
+    @property
+    def _scratch(self) -> Path:
+        return Path(self.scratch_dir or tempfile.gettempdir())
 
 
 def anndata_key(experiment: str) -> str:

@@ -52,7 +52,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "transcriptome_index_io": TranscriptomeIndexIOManager(
             object_store=object_store, cache_dir=str(settings.scratch / "transcriptome_index")
         ),
-        "expression_io": ExpressionIOManager(object_store=object_store),
+        "expression_io": ExpressionIOManager(object_store=object_store, scratch_dir=str(settings.scratch)),
     }
 
 

@@ -6,6 +6,7 @@ reason. What is wrong with the machine (a missing program, a full disk) is raise
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -41,9 +42,12 @@ from refinebio_assets.rna_seq.salmon import (
     quantification_fingerprint,
     read_quantification,
     salmon_document,
+    whole_quant_sf,
 )
 
 METHOD = QuantificationMethod.REFINEBIO_2
+_DISK_FULL = ("no space left", "storage exhausted", "disk-limit exe", "disk quota exceeded")
+_LITTLE_SPACE_BYTES = 1 << 20
 logger = logging.getLogger(__name__)
 
 
@@ -198,6 +202,8 @@ def _outcome(sample: SampleToQuantify, bench: Workbench, folder: Path) -> Sample
     except (ToolMissingError, ConfigurationError, OSError, MemoryError):
         raise
     except RefinebioError as error:
+        if isinstance(error, ToolFailedError) and disk_was_full(error, folder):
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({error.message})", str(folder)) from error
         decision = decide(error, organism=sample.organism or "UNKNOWN")
         return SampleOutcome(accession=sample.accession, decision=decision, retryable=is_passing(error))
     except Exception as error:
@@ -234,7 +240,7 @@ def _quantify(sample: SampleToQuantify, bench: Workbench, folder: Path) -> Sampl
         quantification, command=command, reproducible=run.reproducible, method=METHOD, details=details
     )
     quantified = Quantified(
-        quant_sf=compress((output / "quant.sf").read_bytes()),
+        quant_sf=compress(whole_quant_sf(output, quantification)),
         document=document,
         quantification=quantification,
         index_length=index.length,
@@ -308,6 +314,12 @@ def _without_folder(error: RefinebioError) -> str:
     """The message with the file's name instead of its place in scratch space, which says nothing to a reader."""
     path = getattr(error, "path", None)
     return str(error) if path is None else str(error).replace(str(path), Path(path).name)
+
+
+def disk_was_full(error: ToolFailedError, folder: Path) -> bool:
+    """Whether a program failed for want of disk space, by its own words or by what is left: not the sample's fault."""
+    said = error.output.lower()
+    return any(words in said for words in _DISK_FULL) or shutil.disk_usage(folder).free < _LITTLE_SPACE_BYTES
 
 
 def is_passing(error: RefinebioError) -> bool:

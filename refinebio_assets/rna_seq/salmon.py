@@ -108,6 +108,23 @@ def read_quantification(directory: Path) -> SalmonQuantification:
         raise MalformedFileError(message, path=directory) from error
 
 
+def whole_quant_sf(directory: Path, quantification: SalmonQuantification) -> bytes:
+    """The quant file of a finished quantification.
+
+    Raises:
+        ToolFailedError: It has not a line for every transcript: Salmon does not notice that a disk is full.
+    """
+    content = (directory / "quant.sf").read_bytes()
+    lines = content.count(b"\n")
+    if lines != quantification.num_targets + 1 or not content.endswith(b"\n"):
+        message = (
+            f"salmon ended without an error but left a quant.sf of {lines} lines, not of a header and "
+            f"{quantification.num_targets} transcripts."
+        )
+        raise ToolFailedError(message, exit_status_of_tool=0)
+    return content
+
+
 def quality_decision(quantification: SalmonQuantification, min_mapping_rate: float, *, organism: str) -> LedgerDecision:
     """What the mapping rate means for a sample: quantified, or failed.
 

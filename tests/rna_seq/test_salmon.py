@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from refinebio_assets.domain.errors import MalformedFileError, ToolFailedError
 from refinebio_assets.domain.records import OriginalFile
+from refinebio_assets.rna_seq.quantification import disk_was_full
 from refinebio_assets.rna_seq.salmon import (
     QuantificationMethod,
     compress,
@@ -19,6 +20,7 @@ from refinebio_assets.rna_seq.salmon import (
     quantification_fingerprint,
     read_quantification,
     salmon_document,
+    whole_quant_sf,
 )
 
 META = Path(__file__).parents[1] / "data" / "rnaseq" / "salmon" / "ggal_gut_k31" / "meta_info.json"
@@ -175,3 +177,20 @@ def test_compressed_bytes_read_back_and_carry_no_time(content):
     assert gzip.decompress(packed) == content
     assert packed == compress(content)
     assert packed[4:8] == bytes(4)
+
+
+def test_a_quant_file_that_is_cut_short_is_a_failure_of_the_tool(quantification, tmp_path):
+    whole = b"Name\tLength\tEffectiveLength\tTPM\tNumReads\n" + b"t\t9\t9\t1\t1\n" * quantification.num_targets
+    quant_sf = tmp_path / "quant.sf"
+    quant_sf.write_bytes(whole)
+    assert whole_quant_sf(tmp_path, quantification) == whole
+    for short in (whole[:-1], whole[: whole.rindex(b"t\t")]):
+        quant_sf.write_bytes(short)
+        with pytest.raises(ToolFailedError, match=r"quant\.sf of 5 lines"):
+            whole_quant_sf(tmp_path, quantification)
+
+
+def test_a_full_disk_is_no_failure_of_the_sample(tmp_path):
+    full = ToolFailedError("fasterq-dump failed with exit status 3.", output="storage exhausted while writing file")
+    assert disk_was_full(full, tmp_path)
+    assert not disk_was_full(ToolFailedError("salmon failed with exit status 1.", output="bad index"), tmp_path)

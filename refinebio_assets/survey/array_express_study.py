@@ -1,0 +1,172 @@
+"""The experiment record of an ArrayExpress study: from the IDF, and from BioStudies where the IDF says nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from refinebio_assets.domain.accessions import EXPERIMENT_TYPES, SourceArchive
+from refinebio_assets.domain.records import ExperimentRecord
+from refinebio_assets.domain.vocabulary import Technology
+from refinebio_assets.survey.archive_rows import accession_of, calendar_date
+from refinebio_assets.survey.array_express_assays import Assays
+from refinebio_assets.survey.biostudies import (
+    ORGANIZATION,
+    PROTOCOLS,
+    PUBLICATION,
+    STUDIES_URL,
+    Study,
+    StudyInfo,
+)
+from refinebio_assets.survey.harmonisation_rules import HARMONISATION_VERSION
+from refinebio_assets.survey.mage_tab import Idf, Publication, Sdrf, header_key
+
+NO_DESCRIPTION = "No description."
+
+_MIRROR = re.compile(r"E-GEOD-([0-9]+)")
+_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.[0-9]{4,9}/\S+)", re.IGNORECASE)
+_PUBMED = re.compile(r"[0-9]{1,9}")
+_CONTACTS = frozenset(map(header_key, ("Person Email", "Person Phone", "Person Fax")))
+_PAGE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyTexts:
+    """The documents about a study."""
+
+    study: Study | None
+    info: StudyInfo | None
+    idf: Idf
+
+    @property
+    def study_types(self) -> tuple[str, ...]:
+        """What the study says it measures: EFO names such as ``transcription profiling by array``."""
+        types = list(self.idf.comment("AEExperimentType"))
+        if self.study is not None:
+            types += self.study.sections[0].values("Study type")
+        return tuple(dict.fromkeys(types))
+
+    @property
+    def access_text(self) -> str:
+        """The texts in which an access committee would be named."""
+        links = self.study.links if self.study is not None else ()
+        comments = [value for name in ("SecondaryAccession", "SequenceDataURI") for value in self.idf.comment(name)]
+        return "\n".join([*comments, self.idf.first("Experiment Description"), *(link.url for link in links)])
+
+
+def mirrored_series(accession: str) -> str | None:
+    """The GEO series an E-GEOD study was copied from: ``E-GEOD-44719`` -> ``GSE44719``; None for other studies."""
+    match = _MIRROR.fullmatch(accession)
+    return f"GSE{match.group(1)}" if match else None
+
+
+def experiment_record(accession: str, texts: StudyTexts, sdrfs: Sequence[Sdrf], found: Assays) -> ExperimentRecord:
+    """The record of a study."""
+    idf, study, info = texts.idf, texts.study, texts.info
+    publication = _publication(texts)
+    released = calendar_date(idf.first("Public Release Date")) or (info.released if info else None)
+    return ExperimentRecord(
+        accession=accession,
+        source=SourceArchive.ARRAY_EXPRESS,
+        title=idf.title or (study.title if study else "") or accession,
+        description=idf.first("Experiment Description") or (study.description if study else "") or NO_DESCRIPTION,
+        technology=_technology(found),
+        aliases=_aliases(accession, texts),
+        institution="; ".join(_institutions(texts)) or None,
+        protocol=_protocol(texts),
+        pubmed_id=publication.pubmed_id or None,
+        publication_doi=publication.doi or None,
+        publication_title=publication.title or None,
+        publication_authors=_authors(publication.authors),
+        source_url=f"{STUDIES_URL}/{accession}",
+        first_published=released or (study.release_date if study else None),
+        last_updated=info.modified if info else None,
+        annotations=_annotations(texts, sdrfs, found),
+    )
+
+
+def _technology(found: Assays) -> Technology:
+    """Arrays if there are any: the sequencing assays of a mixed study belong to its ENA study."""
+    technologies = {assay.technology for assay in found.assays}
+    known = (Technology.MICROARRAY, Technology.RNA_SEQ)
+    return next((each for each in known if each in technologies), Technology.UNKNOWN)
+
+
+def _aliases(accession: str, texts: StudyTexts) -> tuple[str, ...]:
+    """The study's accessions in ENA, SRA and GEO, and an older one in ArrayExpress."""
+    named = [*texts.idf.comment("SecondaryAccession"), *texts.idf.comment("ArrayExpressAccession")]
+    if texts.study is not None:
+        named += [link.url for link in texts.study.sections[0].links]
+    named.append(mirrored_series(accession) or "")
+    parts = (part for each in named for part in re.split(r"[;,\s]+", each))
+    found = {alias for part in parts if (alias := accession_of(part, EXPERIMENT_TYPES)) is not None}
+    return tuple(sorted(found - {accession}))
+
+
+def _institutions(texts: StudyTexts) -> tuple[str, ...]:
+    names = texts.idf.filled("Person Affiliation")
+    if not names and texts.study is not None:
+        names = tuple(section.first("Name") for section in texts.study.of_type(ORGANIZATION))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _protocol(texts: StudyTexts) -> str | None:
+    named = [(each.type or each.name, each.description) for each in texts.idf.protocols]
+    if not named and texts.study is not None:
+        sections = texts.study.of_type(PROTOCOLS)
+        named = [(each.first("Type") or each.first("Name"), each.first("Description")) for each in sections]
+    told = [f"{kind}: {_PAGE_BREAK.sub(chr(10), description)}" for kind, description in named if description]
+    return "\n\n".join(dict.fromkeys(told)) or None
+
+
+def _publication(texts: StudyTexts) -> Publication:
+    """The first publication with a PubMed id, else the first; old files have the PubMed id in place of the DOI."""
+    publications = list(texts.idf.publications)
+    if texts.study is not None:
+        publications += [
+            Publication(
+                pubmed_id=each.accession,
+                doi=each.first("DOI"),
+                title=each.first("Title"),
+                authors=each.first("Authors"),
+            )
+            for each in texts.study.of_type(PUBLICATION)
+        ]
+    checked = [
+        Publication(
+            pubmed_id=each.pubmed_id if _PUBMED.fullmatch(each.pubmed_id) else "",
+            doi=match.group(1) if (match := _DOI.fullmatch(each.doi)) else "",
+            title=each.title,
+            authors=each.authors,
+        )
+        for each in publications
+    ]
+    return next((each for each in checked if each.pubmed_id), next(iter(checked), Publication()))
+
+
+def _authors(text: str) -> tuple[str, ...]:
+    """Authors of a list that is separated by semicolons, or else by commas."""
+    separator = r"\s*;\s*" if ";" in text else r"\s*,\s*(?:and\s+)?|\s+and\s+"
+    return tuple(filter(None, (part.strip().rstrip(".") for part in re.split(separator, text))))
+
+
+def _annotations(texts: StudyTexts, sdrfs: Sequence[Sdrf], found: Assays) -> dict[str, Any]:
+    """The IDF without the persons' addresses, and what the survey counted and wondered about."""
+    warnings = [*texts.idf.warnings, *(warning for sdrf in sdrfs for warning in sdrf.warnings)]
+    fields = {
+        label: list(values)
+        for label, values in texts.idf.fields.items()
+        if any(values) and header_key(label) not in _CONTACTS
+    }
+    return {
+        "idf": fields,
+        "survey": {
+            "rows": sum(len(sdrf.rows) for sdrf in sdrfs),
+            "assays": len(found.assays),
+            "rows_without_assay": list(found.rows_without_assay),
+            "warnings": [str(warning) for warning in warnings],
+            "harmonisation_version": HARMONISATION_VERSION,
+        },
+    }

@@ -119,18 +119,22 @@ def _reads_elsewhere(facts: AssayFacts) -> LedgerDecision | None:
         )
         return LedgerDecision(state=SampleState.CONTROLLED_ACCESS, reason="controlled_access", message=message)
     message = "ArrayExpress names no run and no study of the sequence archives: there are no reads to download."
-    return LedgerDecision(state=SampleState.NO_RAW_FILE, reason="no_sequencing_run", message=message)
+    return LedgerDecision(state=SampleState.NO_RAW_FILE, reason="no_sra_study", message=message)
+
+
+def _not_rna(facts: AssayFacts) -> LedgerDecision | None:
+    materials = _extract_materials(facts.assay)
+    if not materials or not all(each.lower().replace("_", " ") in _GENOMIC_DNA for each in materials):
+        return None
+    message = "Genomic DNA was hybridised to the array, not RNA; only expression arrays are processed."
+    return LedgerDecision(state=SampleState.WRONG_LIBRARY_STRATEGY, reason="not_rna", message=message)
 
 
 def _not_expression(facts: AssayFacts) -> LedgerDecision | None:
-    materials = _extract_materials(facts.assay)
-    if materials and all(each.lower().replace("_", " ") in _GENOMIC_DNA for each in materials):
-        told = "Genomic DNA was hybridised to the array"
-    elif facts.study_types and all(map(_NOT_EXPRESSION.search, facts.study_types)):
-        told = f"The study does not measure the expression of genes ({', '.join(facts.study_types)})"
-    else:
+    if not facts.study_types or not all(map(_NOT_EXPRESSION.search, facts.study_types)):
         return None
-    message = f"{told}; only expression arrays are processed."
+    told = ", ".join(facts.study_types)
+    message = f"The study does not measure the expression of genes ({told}); only expression arrays are processed."
     return LedgerDecision(state=SampleState.WRONG_LIBRARY_STRATEGY, reason="not_expression", message=message)
 
 
@@ -149,6 +153,14 @@ def _unknown_organism(facts: AssayFacts) -> LedgerDecision | None:
     )
     message = f"The assay {told}, so there are no genes to report its expression for."
     return LedgerDecision(state=SampleState.UNSUPPORTED_PLATFORM, reason="unknown_organism", message=message)
+
+
+def _two_colours(facts: AssayFacts) -> LedgerDecision | None:
+    if facts.platform is not None or not facts.assay.is_two_colour:
+        return None
+    array = ", ".join(facts.assay.designs) or "not named"
+    message = f"This is a two-colour array ({array}); only one-colour arrays are processed."
+    return LedgerDecision(state=SampleState.UNSUPPORTED_PLATFORM, reason="two_colour_array", message=message)
 
 
 def _unsupported_platform(facts: AssayFacts) -> LedgerDecision | None:
@@ -200,8 +212,10 @@ RULES: tuple[Callable[[AssayFacts], LedgerDecision | None], ...] = (
     _library_source,
     _reads_in_ena,
     _reads_elsewhere,
+    _not_rna,
     _not_expression,
     _unknown_organism,
+    _two_colours,
     _unsupported_platform,
     _no_file,
 )

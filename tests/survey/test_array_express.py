@@ -69,7 +69,7 @@ def test_every_assay_of_a_recorded_study_is_a_sample_exactly_once(accession: str
         ("E-MTAB-1443", {("surveyed", "eligible"): 6, ("wrong_library_strategy", "library_strategy"): 3}),
         ("E-MTAB-1653", {("surveyed", "eligible"): 60}),
         ("E-MTAB-1677", {("surveyed", "platform_from_cel_header"): 9}),
-        ("E-MTAB-20", {("wrong_library_strategy", "not_expression"): 39}),
+        ("E-MTAB-20", {("wrong_library_strategy", "not_rna"): 39}),
         ("E-MTAB-2143", {("wrong_library_strategy", "library_strategy"): 9}),
         ("E-MTAB-3050", {("surveyed", "eligible"): 5}),
         ("E-MTAB-4649", {("wrong_library_strategy", "library_strategy"): 2}),

@@ -53,7 +53,7 @@ def study_type(name: str) -> str:
         (sequencing_row(LIBRARY_STRATEGY="miRNA-Seq"), ("wrong_library_strategy", "library_strategy")),
         (sequencing_row(LIBRARY_SOURCE="GENOMIC"), ("wrong_library_strategy", "library_source")),
         (sequencing_row(LIBRARY_SOURCE="TRANSCRIPTOMIC SINGLE CELL"), ("wrong_library_strategy", "single_cell")),
-        (sequencing_row(ENA_RUN="", ENA_EXPERIMENT=""), ("no_raw_file", "no_sequencing_run")),
+        (sequencing_row(ENA_RUN="", ENA_EXPERIMENT=""), ("no_raw_file", "no_sra_study")),
     ],
 )
 def test_assays_are_judged(row: dict[str, str], expected: tuple[str, str]):
@@ -93,6 +93,12 @@ def test_two_channels_of_two_organisms_have_no_organism():
     assert sample.decision.reason == "unknown_organism"
     assert "Homo sapiens, Mus musculus" in sample.decision.message
     assert sample.record.organism is None
+
+
+def test_two_labels_on_an_unlisted_array_are_told_as_two_colours():
+    (sample,) = survey(*(array_row(Label=label, Array_Design_REF="A-MEXP-255") for label in ("Cy3", "Cy5")))
+    assert sample.decision.reason == "two_colour_array"
+    assert "A-MEXP-255" in sample.decision.message
 
 
 FILES = [{"path": "chip 1.CEL", "size": 5, "md5": "0" * 32}]

@@ -5,6 +5,7 @@ Every field is an environment variable ``REFINEBIO_<NAME>``; ``refinebio config`
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -100,6 +101,14 @@ class Settings(BaseSettings):
         for plain in ("postgresql://", "postgres://"):
             if value.startswith(plain):
                 return "postgresql+psycopg2://" + value.removeprefix(plain)
+        return value
+
+    @field_validator("discovery_since")
+    @classmethod
+    def _is_a_day(cls, value: str | None) -> str | None:
+        """Refused here once, not by the sensor at every tick."""
+        if value:
+            date.fromisoformat(value)
         return value
 
     @property

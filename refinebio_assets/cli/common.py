@@ -197,11 +197,17 @@ def _report_usage(error: click.ClickException, *, as_json: bool) -> int:
 
 
 def _report_unexpected(error: Exception, *, as_json: bool) -> int:
-    message = f"{type(error).__name__}: {error}"
+    # SQLAlchemy's text repeats statement and values: the database's own words say what is wrong.
+    message = f"{type(error).__name__}: {getattr(error, 'orig', error)}"
     remedy = (
         "This is a defect of refinebio: REFINEBIO_LOG_LEVEL=DEBUG shows where it happened, "
         "docs/errors.md#internal_error says what to report."
     )
+    if isinstance(error, OSError) or type(error).__name__ == "OperationalError":
+        remedy = (
+            "Check free space and permissions of the folders that `refinebio config` shows, or whether the database "
+            "answers; finished work is kept, the same command goes on."
+        )
     if os.environ.get("REFINEBIO_LOG_LEVEL", "").upper() == "DEBUG":
         traceback.print_exception(error)
     described = {"code": RefinebioError.code, "message": message, "remedy": remedy}

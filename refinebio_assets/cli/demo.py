@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from resources.settings import Settings
 
 STUDY = "SRP010938"
-ARCHIVE_PROPERTY = "archive"
-BUNDLED = "bundled examples"
 SAMPLE_STEPS = {"discovered": 0, "surveyed": 0, "downloaded": 1, "quantified": 2}
 
 
@@ -73,23 +71,8 @@ def bundled_archive() -> Iterator[Settings]:
             get_settings.cache_clear()
 
 
-def claim_catalog(catalog: Catalog, settings: Settings) -> None:
-    """Keep bundled excerpts and real studies apart: one catalog holds either.
-
-    Raises:
-        ConfigurationError: The catalog already holds studies of the public archives.
-    """
-    from refinebio_assets.domain.errors import ConfigurationError
-
-    if catalog.property(ARCHIVE_PROPERTY) == BUNDLED:
-        return
-    if catalog.has_experiments():
-        message = f"The catalog in {settings.home} holds whole studies; the demo's excerpts would mix with them."
-        raise ConfigurationError(message, remedy="Run it elsewhere: REFINEBIO_HOME=.refinebio-demo refinebio demo")
-    catalog.set_property(ARCHIVE_PROPERTY, BUNDLED)
-
-
 def _run(settings: Settings, *, as_json: bool) -> dict[str, Any]:
+    from refinebio_assets.bundled_studies import claim_catalog
     from refinebio_assets.runs import ingest_experiment, open_session
 
     with open_session(settings) as session:
@@ -97,7 +80,7 @@ def _run(settings: Settings, *, as_json: bool) -> dict[str, Any]:
         before = fingerprints(session.catalog)
         with progress("Starting", total=None, as_json=as_json) as bar, followed(session.catalog, bar):
             failures = ingest_experiment(session, STUDY, early=False, report=bar.describe)
-        return summarize(session, before, [failure.message for failure in failures])
+        return summarize(session, before, [str(failure) for failure in failures])
 
 
 def fingerprints(catalog: Catalog) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from refinebio_assets.domain.records import GenomeSource
     from refinebio_assets.domain.vocabulary import IndexLength
-    from refinebio_assets.runs import Session
+    from refinebio_assets.runs import RunFailure, Session
 
 
 @click.group()
@@ -40,23 +40,25 @@ def build(
 ) -> None:
     """Build the short (k=23) and long (k=31) Salmon index of organisms; what is up to date is kept."""
     from refinebio_assets.domain.errors import InputError
-    from refinebio_assets.domain.organisms import organism_key
     from refinebio_assets.domain.vocabulary import IndexLength
     from refinebio_assets.runs import open_session
 
     if (fasta is None) != (gtf is None) or (fasta is not None and len(organisms) > 1):
         message = "--fasta and --gtf belong together, and to one organism."
         raise InputError(message, remedy="Give both and one --organism, or neither to use Ensembl.")
+    try:
+        keys = [_key(organism) for organism in organisms]
+    except ValueError as error:
+        message = f"{error}."
+        raise InputError(message, remedy='Give genus and species, as in --organism "Danio rerio".') from error
     config = {"division": division, "release": release, "fasta": fasta, "gtf": gtf}
     lengths = list(IndexLength) if length == "both" else [IndexLength(length)]
     settings = read_settings()
-    with open_session(settings) as session:
-        keys = [organism_key(organism) for organism in organisms]
-        with progress("Building", total=None, as_json=as_json) as bar:
-            items = [item for key in keys for item in _build(session, key, lengths, config, bar.describe)]
+    with open_session(settings) as session, progress("Building", total=None, as_json=as_json) as bar:
+        items = [item for key in keys for item in _build(session, key, lengths, config, bar.describe)]
     columns = ["organism", "length", "outcome", "release", "assembly", "transcripts", "genes", "message"]
     emit({"items": items}, as_json, text=lambda: table(items, columns))
-    raise SystemExit(1 if any(item["outcome"] == "failed" for item in items) else 0)
+    raise SystemExit(max(int(item.pop("exit_status")) for item in items))
 
 
 def _build(
@@ -71,16 +73,27 @@ def _build(
     for length in lengths:
         report(f"{length.value} transcriptome index of {organism}")
         failed = session.build_index(organism, length, run_config=run_config)
-        items.append(_describe(session, organism, length, failed.message if failed else None))
+        items.append(_describe(session, organism, length, failed))
     return items
 
 
-def _describe(session: Session, organism: str, length: IndexLength, failure: str | None) -> dict[str, Any]:
-    info = session.catalog.current_transcriptome_index(organism, length) if failure is None else None
+def _key(organism: str) -> str:
+    from refinebio_assets.domain.errors import InputError
+    from refinebio_assets.domain.organisms import organism_key
+
+    try:
+        return organism_key(organism)
+    except ValueError as error:
+        message = f"{organism!r} is no organism name."
+        raise InputError(message, remedy='Give its scientific name: --organism "Danio rerio"') from error
+
+
+def _describe(session: Session, organism: str, length: IndexLength, failed: RunFailure | None) -> dict[str, Any]:
+    info = session.catalog.current_transcriptome_index(organism, length) if failed is None else None
     return {
         "organism": organism,
         "length": length.value,
-        "outcome": "failed" if failure is not None else "done",
+        "outcome": "failed" if failed is not None else "kept" if session.index_was_kept() else "built",
         "division": info.division if info else None,
         "release": info.release if info else None,
         "assembly": info.assembly if info else None,
@@ -88,7 +101,8 @@ def _describe(session: Session, organism: str, length: IndexLength, failure: str
         "genes": info.num_genes if info else None,
         "sha256": info.sha256 if info else None,
         "location": f"{session.settings.store_url}/{info.key_prefix}" if info else None,
-        "message": failure or "",
+        "message": failed.message if failed is not None else "",
+        "exit_status": failed.exit_status if failed is not None else 0,
     }
 
 
@@ -113,8 +127,8 @@ def survey_genome(session: Session, query: str) -> GenomeSource:
     return source
 
 
-def build_indices(session: Session, organism: str, *, report: Callable[[str], None]) -> list[str]:
-    """Build both indices of an organism; returns the messages of what failed."""
+def build_indices(session: Session, organism: str, *, report: Callable[[str], None]) -> list[RunFailure]:
+    """Build both indices of an organism; returns what failed."""
     from refinebio_assets.domain.vocabulary import IndexLength
 
     failures = []
@@ -122,5 +136,5 @@ def build_indices(session: Session, organism: str, *, report: Callable[[str], No
         report(f"{length.value} transcriptome index of {organism}")
         failed = session.build_index(organism, length)
         if failed is not None:
-            failures.append(failed.message)
+            failures.append(failed)
     return failures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import click
 from refinebio_assets.cli.common import emit, json_option, progress, read_settings, say, table
 
 if TYPE_CHECKING:
-    from refinebio_assets.runs import Session
+    from refinebio_assets.runs import RunFailure, Session
 
 FILE_HELP = "File with one accession per line (a path or s3://bucket/key); # starts a comment."
 
@@ -90,9 +90,11 @@ def ingest(accessions: tuple[str, ...], file: str | None, early: bool, as_json: 
 def _run(queries: list[str], *, as_json: bool, ingesting: bool, early: bool) -> None:
     settings = read_settings()
     say("Starting…", as_json=as_json)
+    from refinebio_assets.bundled_studies import refuse_whole_studies
     from refinebio_assets.runs import open_session
 
     with open_session(settings, verbose=settings.log_level == "DEBUG") as session:
+        refuse_whole_studies(session.catalog, settings)
         items = _work(session, queries, as_json=as_json, ingesting=ingesting, early=early)
     status = max((int(item.pop("exit_status")) for item in items), default=0)
     columns = ["query", "outcome", "experiment", "samples", "states", "message"]
@@ -133,10 +135,12 @@ def _experiment(
     else:
         failed = session.survey(experiment)
         failures = [] if failed is None else [failed]
-    return describe_experiment(session, query, experiment, [failure.message for failure in failures])
+    return describe_experiment(session, query, experiment, failures)
 
 
-def describe_experiment(session: Session, query: str, experiment: str, failures: list[str]) -> dict[str, Any]:
+def describe_experiment(
+    session: Session, query: str, experiment: str, failures: Sequence[RunFailure]
+) -> dict[str, Any]:
     """What a survey or ingest made of an experiment."""
     states = session.catalog.ledger.counts(experiment)
     entry = session.catalog.ledger.entries([experiment]).get(experiment)
@@ -147,13 +151,9 @@ def describe_experiment(session: Session, query: str, experiment: str, failures:
         "state": entry.state if entry is not None else None,
         "samples": sum(states.values()),
         "states": states,
-        "message": " | ".join(failures) if failures else (entry.message if entry is not None else ""),
-        "exit_status": _status_of(entry.reason if entry is not None else "") if failures else 0,
+        "message": " | ".join(map(str, failures)) if failures else (entry.message if entry is not None else ""),
+        "exit_status": max((failure.exit_status for failure in failures), default=0),
     }
-
-
-def _status_of(reason: str) -> int:
-    return 3 if reason == "archive_not_found" else 1
 
 
 def _organism(session: Session, query: str, report: Any, ingesting: bool) -> dict[str, Any]:
@@ -175,8 +175,8 @@ def _organism(session: Session, query: str, report: Any, ingesting: bool) -> dic
         "assembly": source.assembly,
         "genome_fasta": source.genome_fasta.url,
         "gtf": source.gtf.url,
-        "message": " | ".join(failures) or f"{source.division} release {source.release}, {source.assembly}",
-        "exit_status": 1 if failures else 0,
+        "message": " | ".join(map(str, failures)) or f"{source.division} release {source.release}, {source.assembly}",
+        "exit_status": max((failure.exit_status for failure in failures), default=0),
     }
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from io_managers import SourceMetadataIOManager
 from refinebio_assets import __version__
+from refinebio_assets.bundled_studies import refuse_whole_studies
 from refinebio_assets.domain.errors import (
     AccessControlledError,
     ArchiveNotFoundError,
@@ -49,6 +50,7 @@ def source_metadata(
     context: dg.AssetExecutionContext,
     archives: ArchivesResource,
     catalog: CatalogResource,
+    settings: SettingsResource,
     source_metadata_io: dg.ResourceParam[SourceMetadataIOManager],
 ) -> AssetEvents:
     """Raw payloads of the public archives about an experiment, content-hashed and immutable.
@@ -58,6 +60,7 @@ def source_metadata(
 
     def fetch(experiment: str) -> PartitionResult:
         records = catalog.connect()
+        refuse_whole_studies(records, settings.get())
         try:
             with archives.open() as open_archives:
                 payload = fetch_sra_study(open_archives, experiment)

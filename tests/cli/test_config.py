@@ -100,3 +100,9 @@ def test_a_value_that_does_not_fit_is_bad_input_and_names_the_variable(name, val
     shown = capsys.readouterr()
     assert json.loads(shown.out)["error"]["code"] == "bad_configuration"
     assert said in shown.err
+
+
+def test_a_first_day_of_discovery_that_is_no_day_is_refused_at_once(capsys, monkeypatch):
+    monkeypatch.setenv("REFINEBIO_DISCOVERY_SINCE", "last week")
+    assert main(["config", "--json"]) == 2
+    assert "REFINEBIO_DISCOVERY_SINCE" in json.loads(capsys.readouterr().out)["error"]["message"]

@@ -255,6 +255,17 @@ def test_run_again_it_keeps_everything(demo, printed):
             assert states == ["surveyed", "downloaded", "quantified", "processed"]
 
 
+def test_whole_studies_of_the_public_archives_are_kept_out_of_the_demos_catalog(demo):
+    before = demo.stored()
+    for command in ("survey", "ingest"):
+        assert demo.json(command, STUDY, status=2)["error"]["code"] == "bad_configuration"
+    with demo.session() as session:
+        failed = session.survey(STUDY)
+    assert failed is not None
+    assert "is the demo's" in failed.message
+    assert demo.stored() == before
+
+
 def test_status_says_where_every_sample_is(demo):
     (item,) = demo.json("status", STUDY)["items"]
 

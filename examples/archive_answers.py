@@ -20,6 +20,9 @@ Params = Mapping[str, str]
 _JSON = "application/json"
 _COLUMNS_FILE = Path(__file__).with_name("read_run_columns.txt")
 _DEFAULT_LIMIT = 100_000
+_ENSEMBL_DIVISIONS = {
+    "EnsemblVertebrates", "EnsemblPlants", "EnsemblMetazoa", "EnsemblFungi", "EnsemblProtists", "EnsemblBacteria"
+}  # fmt: skip
 _ACCESSION_COLUMNS = (
     "run_accession",
     "experiment_accession",
@@ -166,6 +169,8 @@ def _ensembl_species(studies: StudyFolders, _params: Params) -> Answer:
 
 def _ensembl_division(studies: StudyFolders, _params: Params, division: str) -> Answer:
     genomes = studies.records("ensembl/species").get(division)
+    if genomes is None and division in _ENSEMBL_DIVISIONS:
+        return _json([])
     if genomes is None:
         return _json({"error": f"Could not find any genomes in division {division}"}, status=400)
     return _json(genomes)

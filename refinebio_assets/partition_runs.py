@@ -18,6 +18,9 @@ from io_managers.base import ALREADY_STORED
 from refinebio_assets.dagster_instance import PROCESS_TAG, this_process
 from refinebio_assets.domain.errors import RefinebioError
 
+ERROR_CODE, EXIT_STATUS = "refinebio/error_code", "refinebio/exit_status"
+"""Metadata of a failure: what kind it is, and what a command that ran into it exits with."""
+
 AssetEvents = Iterator[dg.Output[Any] | dg.AssetMaterialization | dg.AssetCheckResult]
 
 
@@ -148,6 +151,7 @@ def failure(failures: Sequence[tuple[str, RefinebioError]]) -> dg.Failure:
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     return dg.Failure(
         description=f"{first[0]}: {first[1]}{more}",
-        metadata={key: dg.MetadataValue.text(str(error)) for key, error in failures},
+        metadata={key: dg.MetadataValue.text(str(error)) for key, error in failures}
+        | {ERROR_CODE: dg.MetadataValue.text(first[1].code), EXIT_STATUS: dg.MetadataValue.int(first[1].exit_status)},
         allow_retries=all(error.retryable for _, error in failures),
     )

@@ -18,6 +18,7 @@ from refinebio_assets.domain.accessions import AccessionType, parse_accession
 from refinebio_assets.domain.errors import NotFoundError, RefinebioError, UnsupportedAccessionError
 from refinebio_assets.domain.vocabulary import IndexLength
 from refinebio_assets.leftovers import remove_leftovers
+from refinebio_assets.partition_runs import EXIT_STATUS
 from refinebio_assets.partitions import add_experiments, add_organisms, index_partition
 from resources.archives import Archives, canonical_study
 from resources.catalog import Catalog
@@ -31,11 +32,18 @@ EXPRESSION = ("quant_files", "rna_seq_expression")
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """A run that failed, with the reason of its first failed step."""
+    """A run that failed, with the reason of its first failed step.
+
+    ``exit_status`` is what a command ends with because of it.
+    """
 
     assets: tuple[str, ...]
     partition: str
     message: str
+    exit_status: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.partition}: {self.message}"
 
 
 @dataclass(slots=True)
@@ -75,7 +83,9 @@ class Session:
         )
         if result.success:
             return None
-        return RunFailure(tuple(assets), str(partition_key), _first_failure(result))
+        message, exit_status = _first_failure(result)
+        key = str(partition_key)
+        return RunFailure(tuple(assets), key, message.removeprefix(f"{key}: "), exit_status)
 
     def survey(self, experiment: str) -> RunFailure | None:
         """Survey an experiment: fetch its metadata, record its samples."""
@@ -88,6 +98,12 @@ class Session:
         """Build (or find up to date) an organism's transcriptome index."""
         add_organisms(self.instance, [organism])
         return self.materialize(["transcriptome_index"], index_partition(organism, length), run_config=run_config)
+
+    def index_was_kept(self) -> bool:
+        """Whether the last `transcriptome_index` run found its index up to date."""
+        event = self.instance.get_latest_materialization_event(dg.AssetKey("transcriptome_index"))
+        made = event.asset_materialization if event is not None else None
+        return made is not None and bool(made.metadata["reused"].value)
 
     def express(self, experiment: str, *, early: bool = False) -> RunFailure | None:
         """Quantify an experiment's samples and make its gene expression."""
@@ -128,20 +144,21 @@ def tidy_up_after_the_dead(settings: Settings, instance: dg.DagsterInstance, cat
     return len(dead)
 
 
-def _first_failure(result: dg.ExecuteInProcessResult) -> str:
+def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str, int]:
     for event in result.all_events:
         if event.is_step_failure:
             said = event.step_failure_data.user_failure_data
             if said is not None and said.description:
-                return str(said.description)
+                status = said.metadata.get(EXIT_STATUS)
+                return str(said.description), int(str(status.value)) if status is not None else 1
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            return str(error.message).strip() if error is not None else "step failed"
+            return (str(error.message).strip() if error is not None else "step failed"), 1
     for event in result.all_events:
         if event.is_job_failure and event.message:
-            return str(event.message)
-    return "the run failed"
+            return str(event.message), 1
+    return "the run failed", 1
 
 
 @dataclass(frozen=True, slots=True)

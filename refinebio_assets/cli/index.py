@@ -46,19 +46,16 @@ def build(
     if (fasta is None) != (gtf is None) or (fasta is not None and len(organisms) > 1):
         message = "--fasta and --gtf belong together, and to one organism."
         raise InputError(message, remedy="Give both and one --organism, or neither to use Ensembl.")
-    try:
-        keys = [_key(organism) for organism in organisms]
-    except ValueError as error:
-        message = f"{error}."
-        raise InputError(message, remedy='Give genus and species, as in --organism "Danio rerio".') from error
     config = {"division": division, "release": release, "fasta": fasta, "gtf": gtf}
     lengths = list(IndexLength) if length == "both" else [IndexLength(length)]
+    keys = [_key(organism) for organism in organisms]
     settings = read_settings()
     with open_session(settings) as session, progress("Building", total=None, as_json=as_json) as bar:
         items = [item for key in keys for item in _build(session, key, lengths, config, bar.describe)]
+    status = max(int(item.pop("exit_status")) for item in items)
     columns = ["organism", "length", "outcome", "release", "assembly", "transcripts", "genes", "message"]
     emit({"items": items}, as_json, text=lambda: table(items, columns))
-    raise SystemExit(max(int(item.pop("exit_status")) for item in items))
+    raise SystemExit(status)
 
 
 def _build(
@@ -85,7 +82,7 @@ def _key(organism: str) -> str:
         return organism_key(organism)
     except ValueError as error:
         message = f"{organism!r} is no organism name."
-        raise InputError(message, remedy='Give its scientific name: --organism "Danio rerio"') from error
+        raise InputError(message, remedy='Give genus and species, as in --organism "Danio rerio".') from error
 
 
 def _describe(session: Session, organism: str, length: IndexLength, failed: RunFailure | None) -> dict[str, Any]:

@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from refinebio_assets.domain.errors import MalformedFileError
 
-BLOCK_BYTES = 256 * 1024
-"""Bytes that are decompressed and searched at a time: they fit a processor's second-level cache."""
+BLOCK_BYTES = 64 * 1024
+"""Bytes that are decompressed and searched at a time: they fit a processor's second-level cache, and
+memory of this size is used again instead of being given back."""
 
 LONGEST_LINE_BYTES = 16 * 1024 * 1024
 """Longest line that is read. GEO's own are below 100 kB; a file without line ends is no text."""
@@ -42,6 +43,11 @@ def _inflate_module() -> Any:
 
 
 _inflate = _inflate_module()
+
+
+def inflate_engine() -> str:
+    """The module that decompresses: ``isal.isal_zlib`` or ``zlib``."""
+    return str(_inflate.__name__)
 
 
 class BrokenStreamError(Exception):

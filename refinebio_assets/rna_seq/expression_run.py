@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from refinebio_assets import __version__, plots
+from refinebio_assets.domain.errors import InputError
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision, QuantFileRecord, QuantFiles
 from refinebio_assets.domain.vocabulary import (
@@ -31,7 +32,7 @@ from refinebio_assets.rna_seq.quantification_run import USABLE, list_quant_files
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
 from refinebio_assets.rna_seq.transcriptome_index import GENE_MAP
 from refinebio_assets.rna_seq.tximport import GeneExpression, TximportDecision, tximport, tximport_decision
-from resources.catalog import Catalog, FileToRecord, LedgerRow, ResultToRecord, StateChange
+from resources.catalog import Catalog, FileToRecord, LedgerRow, QuantFileInfo, ResultToRecord, StateChange
 from resources.object_store import ObjectStore
 from resources.object_store.temporary import temporary_folder
 from resources.settings import Settings
@@ -86,6 +87,7 @@ def express(experiment: str, environment: RunEnvironment, *, early: bool) -> Exp
 
     Raises:
         MalformedFileError: A quant file is damaged or lists other transcripts than the others.
+        InputError: A quant file was made with an earlier index than the one whose genes are to be used.
     """
     catalog, settings = environment.catalog, environment.settings
     decision = expression_decision(experiment, catalog, settings, early=early)
@@ -95,6 +97,7 @@ def express(experiment: str, environment: RunEnvironment, *, early: bool) -> Exp
     infos = catalog.quant_files(experiment)
     manifest = list_quant_files(catalog, experiment)
     organisms = catalog.sample_organisms([file.sample for file in manifest.files])
+    _refuse_other_indices(infos, organisms, catalog)
     groups: dict[str, list[QuantFileRecord]] = {}
     for file in manifest.files:
         groups.setdefault(organisms[file.sample], []).append(file)
@@ -144,6 +147,26 @@ def is_hopeless(entry: LedgerRow) -> bool:
     """Whether a sample was tried and will not be quantified without something changing."""
     given_up = entry.retryable and entry.attempts >= MAX_ATTEMPTS
     return given_up or (entry.state in FAILURE_STATES and not entry.retryable)
+
+
+def _refuse_other_indices(infos: Sequence[QuantFileInfo], organisms: Mapping[str, str], catalog: Catalog) -> None:
+    """Quant files of an earlier index list its transcripts: the genes of the present one are not theirs."""
+    current: dict[tuple[str, IndexLength], str | None] = {}
+    outdated = []
+    for info in infos:
+        if info.sample not in organisms or "index_sha256" not in info.metrics:
+            continue
+        key = organisms[info.sample], IndexLength(info.metrics["index_length"])
+        if key not in current:
+            index = catalog.current_transcriptome_index(*key)
+            current[key] = None if index is None else index.sha256
+        if info.metrics["index_sha256"] != current[key]:
+            outdated.append(info.sample)
+    if outdated:
+        owners = sorted({str(entry.experiment_accession) for entry in catalog.ledger.entries(outdated).values()})
+        shown = ", ".join(outdated[:5]) + (f" and {len(outdated) - 5} more" if len(outdated) > 5 else "")
+        message = f"There is a newer transcriptome index than the one that {shown} were quantified with."
+        raise InputError(message, remedy=f"Quantify them again: refinebio ingest {' '.join(owners)}")
 
 
 def _import(

@@ -26,6 +26,7 @@ from refinebio_assets.rna_seq.transcriptome_index import GENE_MAP, IndexSource, 
 from refinebio_assets.survey.genomes import find_genome
 from resources.archives import Archives
 from resources.catalog import Catalog, FileToRecord, ResultToRecord, StateChange, TranscriptomeIndexToRecord
+from resources.object_store.temporary import temporary_name
 from resources.settings import Settings
 from resources.tools.environment import software_environment
 from resources.transcriptome_index_files import TranscriptomeIndexFiles
@@ -93,14 +94,14 @@ def _build(request: GenomeRequest, length: IndexLength, environment: RunEnvironm
     folder = settings.scratch / "indices" / request.organism / length.value
     genome = settings.scratch / "genomes" / request.organism
     with only_one(folder):
-        with only_one(genome):
+        with only_one(genome):  # until it is read: whoever builds the other length removes it when done
             fasta = _fetch(source.genome_fasta, genome, archives)
             gtf = _fetch(source.gtf, genome, archives)
-        built = transcripts_from_genome(fasta, gtf, folder / "transcripts.fa")
+            inputs = {path.name: sha256_of_file(path) for path in (fasta, gtf)}
+            built = transcripts_from_genome(fasta, gtf, folder / "transcripts.fa")
         directory = folder / "index"
         shutil.rmtree(directory, ignore_errors=True)
         salmon.index(built.transcripts_fasta, directory, kmer=INDEX_KMER[length])
-        inputs = {path.name: sha256_of_file(path) for path in (fasta, gtf)}
         index_source = IndexSource(
             organism=request.organism,
             taxonomy_id=source.taxonomy_id,
@@ -111,6 +112,9 @@ def _build(request: GenomeRequest, length: IndexLength, environment: RunEnvironm
         )
         info = finish_index(directory, built, source=index_source, length=length, salmon_version=version)
         info["num_transcripts_without_gene"] = sum(not gene for gene, _ in built.gene_map)
+        # Out of the way of whoever waits for this lock to build the same index: its files are still to be stored.
+        directory = directory.rename(folder.with_name(temporary_name(length.value)))
+        shutil.rmtree(folder)
     record = _record(source, length, info, version)
     result = _result(fingerprint, source, info, environment.run_id, _files(directory, record))
 
@@ -118,9 +122,10 @@ def _build(request: GenomeRequest, length: IndexLength, environment: RunEnvironm
         catalog.record_transcriptome_index(record, result)
         _note_trouble(catalog, request.organism, None)
         reopen_samples(catalog, request.organism, run_id=environment.run_id)
-        shutil.rmtree(folder)
+        shutil.rmtree(directory)
         if all(catalog.current_transcriptome_index(request.organism, other) for other in IndexLength):
-            shutil.rmtree(genome, ignore_errors=True)  # the genome is kept until both lengths are built
+            with only_one(genome):  # the genome is kept until both lengths are built
+                shutil.rmtree(genome)
 
     return IndexRun(TranscriptomeIndexFiles(directory, info), reused=False, commit=commit)
 

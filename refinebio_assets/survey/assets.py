@@ -8,9 +8,11 @@ import dagster as dg
 from io_managers import SourceMetadataIOManager
 from refinebio_assets import __version__
 from refinebio_assets.bundled_studies import refuse_whole_studies
+from refinebio_assets.domain.accessions import parse_accession
 from refinebio_assets.domain.errors import (
     AccessControlledError,
     ArchiveNotFoundError,
+    InputError,
     MalformedPayloadError,
     RefinebioError,
 )
@@ -61,12 +63,14 @@ def source_metadata(
     def fetch(experiment: str) -> PartitionResult:
         records = catalog.connect()
         refuse_whole_studies(records, settings.get())
+        _refuse_other_accession(experiment, None)
         try:
             with archives.open() as open_archives:
                 payload = fetch_sra_study(open_archives, experiment)
         except RefinebioError as error:
             note_survey_failure(records, experiment, error, run_id=context.run.run_id)
             raise
+        _refuse_other_accession(experiment, payload["accession"])
         return PartitionResult(
             value=payload,
             metadata={
@@ -131,6 +135,22 @@ def samples(
         )
 
     yield from each_partition(context, survey)
+
+
+def _refuse_other_accession(partition_key: str, canonical: str | None) -> None:
+    """Partitions can be added by hand: one that is no experiment, or another name of one, would write about it.
+
+    Raises:
+        InputError: The partition is not the experiment's own accession.
+    """
+    if not parse_accession(partition_key).is_experiment:
+        message = f"{partition_key} is not the accession of an experiment."
+        raise InputError(
+            message, remedy=f"Ask by command, which finds its experiment: refinebio survey {partition_key}"
+        )
+    if canonical not in {None, partition_key}:
+        message = f"{partition_key} is another accession of {canonical}."
+        raise InputError(message, remedy=f"Materialise the partition {canonical} instead.")
 
 
 def _record_provenance(records: Catalog, stored: StoredObject, experiment: str, run_id: str) -> None:

@@ -196,3 +196,13 @@ def _bundled_transcripts() -> dict[str, str]:
     wrapped: Any = conftest.transcripts
     made: dict[str, str] = wrapped.__wrapped__()
     return made
+
+
+def test_a_partition_that_is_no_experiment_is_refused_and_leaves_the_ledger_alone(tmp_path: Path) -> None:
+    with three_studies(tmp_path) as (_, session):
+        assert session.survey(STUDIES[0]) is None
+        (run, _) = session.catalog.ledger.of_experiment(STUDIES[0])
+        failed = session.survey(run.accession)
+        assert failed is not None
+        assert f"{run.accession} is not the accession of an experiment." in failed.message
+        assert session.catalog.ledger.entries([run.accession])[run.accession] == run

@@ -17,8 +17,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from refinebio_assets.survey.geo_stream import inflate_engine
-
 ROOT = Path(__file__).resolve().parents[1]
 REAL_SAMPLES = ROOT / "tests" / "data" / "geo" / "GSE18707.soft.gz"
 PROMISED_CPU, PROMISED_MEMORY = 20, 5
@@ -110,7 +108,7 @@ def compare(family: Path, scratch: Path, *, peer_python: Path, repeats: int) -> 
         return statistics.median(getattr(one, figure) for one in runs)
 
     size = family.stat().st_size / 1e6
-    print(f"{family.name}: {len(answers)} samples, {size:.1f} MB, equal answers, decompressed with {inflate_engine()}")
+    print(f"{family.name}: {len(answers)} samples, {size:.1f} MB, equal answers")
     ratios = {}
     for figure, unit in (("call", "cpu s"), ("process", "cpu s"), ("peak_mb", "MB")):
         mine, theirs = median(ours, figure), median(peer, figure)

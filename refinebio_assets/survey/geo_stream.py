@@ -6,16 +6,15 @@ searched for lines that begin with ``!`` or ``^``, its other lines are only coun
 
 from __future__ import annotations
 
-import importlib
-import zlib
-from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from refinebio_assets.domain.errors import MalformedFileError
 
@@ -32,22 +31,6 @@ _GZIP_WINDOW = 31
 _Mask = npt.NDArray[np.bool_]
 _NEWLINE = ord("\n")
 _MARKS = (ord("!"), ord("^"))
-
-
-def _inflate_module() -> Any:
-    """ISA-L's drop-in replacement of zlib (more than twice as fast) where it is installed, else zlib."""
-    try:
-        return importlib.import_module("isal.isal_zlib")
-    except ImportError:
-        return zlib
-
-
-_inflate = _inflate_module()
-
-
-def inflate_engine() -> str:
-    """The module that decompresses: ``isal.isal_zlib`` or ``zlib``."""
-    return str(_inflate.__name__)
 
 
 class BrokenStreamError(Exception):
@@ -94,12 +77,12 @@ def _inflated(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _member(pending: bytes, blocks: Iterator[bytes]) -> Generator[bytes, None, bytes]:
     """Decompress one gzip member and give back the compressed bytes after it."""
-    stream = _inflate.decompressobj(_GZIP_WINDOW)
+    stream = isal_zlib.decompressobj(_GZIP_WINDOW)
     while not stream.eof:
         at_end = not pending and not (pending := next(blocks, b""))
         try:
             block = stream.decompress(pending, BLOCK_BYTES)
-        except _inflate.error as error:
+        except IsalError as error:
             message = f"the compressed data are damaged ({error})"
             raise BrokenStreamError(message) from error
         pending = stream.unconsumed_tail

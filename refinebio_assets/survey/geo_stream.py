@@ -6,6 +6,7 @@ searched for lines that begin with ``!`` or ``^``, its other lines are only coun
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType

@@ -83,7 +83,7 @@ def _member(pending: bytes, blocks: Iterator[bytes]) -> Generator[bytes, None, b
         at_end = not pending and not (pending := next(blocks, b""))
         try:
             block = stream.decompress(pending, BLOCK_BYTES)
-        except IsalError as error:
+        except IsalError as error:  # type: ignore[misc]  # the package's stub declares an instance, not the class
             message = f"the compressed data are damaged ({error})"
             raise BrokenStreamError(message) from error
         pending = stream.unconsumed_tail

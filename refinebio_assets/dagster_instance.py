@@ -91,16 +91,16 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
 
 def this_process() -> str:
-    """``host:pid``, as runs are tagged with."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """``host:pid:start``, as runs are tagged with: a container that starts anew gives the same numbers again."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Unfinished runs whose process on this machine is gone: it was killed, or the machine was switched off."""
     dead = []
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=IN_A_PROCESS), limit=MOST_RUNS):
-        host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
-        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
+        host, pid, start = (*run.tags.get(PROCESS_TAG, "").split(":"), "", "")[:3]
+        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid), start):
             dead.append(run)
     return dead
 
@@ -113,11 +113,21 @@ def close_runs(instance: dg.DagsterInstance, dead: Iterable[dg.DagsterRun]) -> N
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(pid: int, start: str) -> bool:
+    """Whether the process that started then is there; without a start, whether any of that number is."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    return not start or _start_of(pid) in {"", start}
+
+
+def _start_of(pid: int) -> str:
+    """When a process started, in clock ticks since boot (proc(5), field 22 of stat); empty where nobody says."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]

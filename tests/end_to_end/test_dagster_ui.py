@@ -118,7 +118,7 @@ def test_checks_show_their_results(running: Services) -> None:
     )  # fmt: skip
 
 
-def test_sensors_run_and_the_page_of_the_graph_names_the_assets(running: Services, tmp_path: Path) -> None:
+def test_sensors_run_and_the_lineage_page_names_the_assets(running: Services, tmp_path: Path) -> None:
     states = running.dagster(
         '{ sensorsOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '
         '"refinebio"}) { ... on Sensors { results { name sensorState { status } } } } }'
@@ -127,10 +127,10 @@ def test_sensors_run_and_the_page_of_the_graph_names_the_assets(running: Service
         "ena_discovery": "RUNNING", "experiment_automation": "RUNNING", "retry_transient_failures": "RUNNING",
     }  # fmt: skip
     page = dom(
-        f"{running.dagster_url}/asset-groups?expanded=global%40global%3Asurvey%2Cglobal%40global%3Arna_seq",
+        f"{running.dagster_url}/assets/rna_seq_expression?view=lineage&lineageScope=upstream&lineageDepth=5",
         tmp_path / "browser",
     )
-    assert {name for name in ASSETS if re.search(f'[\">]{name}[\"<]', page)} == ASSETS
+    assert {name for name in ASSETS if re.search(f'[">]{name}["<]', page)} == ASSETS
 
 
 def dom(url: str, profile: Path) -> str:

@@ -109,18 +109,21 @@ def _work(session: Session, queries: list[str], *, as_json: bool, ingesting: boo
     experiments = [query for query in queries if not is_organism(query)]
     with Archives.from_settings(session.settings) as archives:
         targets = {target.query: target for target in find_experiments(experiments, session.catalog, archives)}
-    items = []
+    items: list[dict[str, Any]] = []
+    finished: dict[str, dict[str, Any]] = {}
     with progress("Starting", total=len(queries), as_json=as_json) as bar:
         for query in queries:
             bar.describe(query)
-            if query in targets:
-                target = targets[query]
-                if target.experiment is None:
-                    items.append(_problem(query, target.error))
-                else:
-                    items.append(_experiment(session, query, target.experiment, bar.describe, ingesting, early))
-            else:
+            target = targets.get(query)
+            if target is None:
                 items.append(_organism(session, query, bar.describe, ingesting))
+            elif target.experiment is None:
+                items.append(_problem(query, target.error))
+            else:
+                name = target.experiment
+                if name not in finished:  # several accessions may name one experiment
+                    finished[name] = _experiment(session, query, name, bar.describe, ingesting, early)
+                items.append(finished[name] | {"query": query})
             bar.advance()
     return items
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from refinebio_assets.runs import Session
 
 MOST_EXPERIMENTS = 10_000
+STORED = "rna_seq_expression/"
+"""Where the files of `rna_seq_expression` lie in the store."""
 
 
 @click.command()
@@ -55,7 +57,7 @@ def _import(session: Session, experiment: str) -> dict[str, Any]:
 
     config = expression_config(early=True)
     failed = session.materialize(["rna_seq_expression"], experiment, run_config=config)
-    files = session.catalog.experiment_files(experiment)
+    files = [file for file in session.catalog.experiment_files(experiment) if file.key.startswith(STORED)]
     made = next((file for file in files if file.filename.endswith(".h5ad")), None)
     entry = session.catalog.ledger.entries([experiment]).get(experiment)
     outcome = "failed" if failed is not None else "done" if made is not None else "waiting"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from examples.local_archive import BUNDLED_STUDIES
+from refinebio_assets.cli.main import main
 from tests.end_to_end.installation import Installation, installed
 
 BUNDLED_STUDY = BUNDLED_STUDIES / "SRP010938"
@@ -17,6 +20,7 @@ PLANTS = "ftp.ensemblgenomes.ebi.ac.uk/pub/release-57/plants"
 ORGANISM = "ARABIDOPSIS_THALIANA"
 
 Install = Callable[..., Installation]
+Command = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
@@ -31,6 +35,19 @@ def install(tmp_path: Path) -> Iterator[Install]:
             return made[-1]
 
         yield make
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs ``refinebio ARGUMENTS --json`` in this process, which spares the imports: exit status and answer."""
+
+    def run(installation: Installation, *arguments: str) -> tuple[int, Any]:
+        capsys.readouterr()
+        with installation.in_process():
+            status = main([*arguments, "--json"])
+        return status, json.loads(capsys.readouterr().out)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -134,7 +134,7 @@ class ExperimentQuantifier:
 
     def is_done(self, sample: SampleToProcess) -> bool:
         """Whether the sample's result was made from the same files, index and Salmon, and is still there."""
-        if sample.state not in DONE or sample.quant is None or sample.organism is None:
+        if sample.state not in DONE or sample.quant is None or sample.organism is None or self.is_judged_anew(sample):
             return False
         length = IndexLength(str(sample.quant.metrics.get("index_length", IndexLength.LONG)))
         info = self._current_index(sample.organism, length)
@@ -142,6 +142,13 @@ class ExperimentQuantifier:
             return False
         fingerprint = self.bench.fingerprint(sample, LocalIndex(Path(), info.sha256, length))
         return fingerprint == sample.input_fingerprint and self.environment.store.exists(sample.quant.key)
+
+    def is_judged_anew(self, sample: SampleToProcess) -> bool:
+        """Whether the mapping rate that is asked for was changed since, and the sample stands on its other side."""
+        rate = None if sample.quant is None else sample.quant.metrics.get("percent_mapped")
+        if rate is None or sample.state not in DONE:
+            return False
+        return (rate >= self.environment.settings.min_mapping_rate) == (sample.state is SampleState.FAILED_QC)
 
     def is_settled(self, entry: LedgerRow) -> bool:
         """Whether a sample failed for good, and nothing changed since that could help.
@@ -273,6 +280,7 @@ def quantify_experiment(
     entries = catalog.ledger.entries([sample.accession for sample in owned])
     done = {sample.accession for sample in owned if quantifier.is_done(sample)}
     settled = {accession for accession, entry in entries.items() if quantifier.is_settled(entry)}
+    settled -= {sample.accession for sample in owned if quantifier.is_judged_anew(sample)}
     waiting = [sample for sample in owned if sample.accession not in done | settled]
     spread = fan_out or LocalFanOut(settings.parallel_samples)
     quantified = 0

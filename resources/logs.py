@@ -19,8 +19,11 @@ from resources.settings import Settings
 
 # One line per request or per statement: wanted only when somebody looks for a fault.
 CHATTY_LIBRARIES = (
-    "httpx", "httpcore", "botocore", "boto3", "urllib3", "s3transfer", "alembic", "matplotlib", "uvicorn.access",
+    "botocore", "boto3", "urllib3", "s3transfer", "alembic", "matplotlib", "uvicorn.access",
 )  # fmt: skip
+
+# Their lines hold whole addresses: a mirror's password, NCBI's key. Ours say what was asked without them.
+TELL_SECRETS = ("httpx", "httpcore")
 
 _COMMON: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -76,6 +79,8 @@ def configure_logging(settings: Settings) -> None:
     chatty_level = logging.NOTSET if settings.log_level == "DEBUG" else logging.WARNING
     for name in CHATTY_LIBRARIES:
         logging.getLogger(name).setLevel(chatty_level)
+    for name in TELL_SECRETS:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _without_colour_copy(_logger: object, _name: str, event: EventDict) -> EventDict:

@@ -148,7 +148,7 @@ class ExperimentQuantifier:
         rate = None if sample.quant is None else sample.quant.metrics.get("percent_mapped")
         if rate is None or sample.state not in DONE:
             return False
-        return (rate >= self.environment.settings.min_mapping_rate) == (sample.state is SampleState.FAILED_QC)
+        return bool(rate >= self.environment.settings.min_mapping_rate) == (sample.state is SampleState.FAILED_QC)
 
     def is_settled(self, entry: LedgerRow) -> bool:
         """Whether a sample failed for good, and nothing changed since that could help.

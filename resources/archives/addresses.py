@@ -31,6 +31,7 @@ ARCHIVE_HOSTS = frozenset(
 )
 """Hosts of the public archives; no other host is ever asked."""
 
+_MIRROR_REMEDY = "Set it to a full address such as https://mirror.example.org/archives, or unset it."
 _SECRET_PARAMETERS = ("api_key", "email")
 
 
@@ -98,14 +99,11 @@ class Mirror:
         try:
             url = httpx.URL(text)
         except httpx.InvalidURL as error:
-            message = f"archive_mirror_url {text!r} is not an address: {error}."
-            raise ConfigurationError(message) from error
+            message = "REFINEBIO_ARCHIVE_MIRROR_URL is not an address."  # its text may hold a password
+            raise ConfigurationError(message, remedy=_MIRROR_REMEDY) from error
         if url.scheme not in ("http", "https") or not url.host:
-            message = f"archive_mirror_url {text!r} is not an http:// or https:// address."
-            raise ConfigurationError(
-                message,
-                remedy="Set REFINEBIO_ARCHIVE_MIRROR_URL to a full address, or unset it.",
-            )
+            message = "REFINEBIO_ARCHIVE_MIRROR_URL is not an http:// or https:// address."
+            raise ConfigurationError(message, remedy=_MIRROR_REMEDY)
         return cls(url)
 
     @property

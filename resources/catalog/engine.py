@@ -53,6 +53,10 @@ def _catalog_url(url: str) -> URL:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         parsed.get_dialect()
+    except ValueError:
+        # A port that is no number; it may be a part of the password, so neither it nor the cause is told.
+        message = "The catalog's database URL cannot be used: its host and port cannot be read."
+        raise ConfigurationError(message, remedy=_URL_REMEDY) from None
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         message = f"The catalog's database URL cannot be used: {error}"
         raise ConfigurationError(message, remedy=_URL_REMEDY) from error

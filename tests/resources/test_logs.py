@@ -66,12 +66,13 @@ def test_lines_of_libraries_look_the_same(capsys):
 def test_the_level_is_respected_and_chatty_libraries_wait_for_debug(capsys):
     configure_logging(Settings(log_format="json", log_level="INFO"))
     get_logger("ours").debug("unseen")
-    logging.getLogger("httpx").info("unseen")
+    logging.getLogger("alembic").info("unseen")
     assert lines(capsys) == []
 
     configure_logging(Settings(log_format="json", log_level="DEBUG"))
     get_logger("ours").debug("seen")
-    logging.getLogger("httpx").info("seen")
+    logging.getLogger("alembic").info("seen")
+    logging.getLogger("httpx").info("https://eutils.ncbi.nlm.nih.gov/?api_key=secret")
     assert [line["event"] for line in lines(capsys)] == ["seen", "seen"]
 
 

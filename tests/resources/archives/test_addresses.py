@@ -58,10 +58,13 @@ def test_only_a_mirror_on_this_machine_is_loopback(url, loopback):
     assert Mirror.from_setting(url).is_loopback is loopback
 
 
-@pytest.mark.parametrize("setting", ["mirror.example.org", "ftp://mirror.example.org", "http://"])
+@pytest.mark.parametrize(
+    "setting", ["mirror.example.org", "ftp://ada:secret@mirror.example.org", "http://", "http://a:b"]
+)
 def test_a_mirror_setting_that_is_no_address_is_a_configuration_error(setting):
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="REFINEBIO_ARCHIVE_MIRROR_URL") as caught:
         Mirror.from_setting(setting)
+    assert "secret" not in str(caught.value)
 
 
 def test_no_setting_means_no_mirror():

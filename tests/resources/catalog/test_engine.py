@@ -102,11 +102,21 @@ def test_a_catalog_of_a_newer_version_is_refused(fresh_catalog_url: str) -> None
         Catalog.connect(fresh_catalog_url)
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/refinebio", "not a url", "oracle+nothing://x", "duckdb:///x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://localhost/refinebio",
+        "not a url",
+        "oracle+nothing://x",
+        "duckdb:///x",
+        "postgresql+psycopg2://ada@db:secret/x",
+    ],
+)
 def test_other_databases_are_refused_with_a_remedy(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Catalog.connect(url)
     assert "REFINEBIO_DATABASE_URL" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_an_error_rolls_the_transaction_back(catalog: Catalog) -> None:

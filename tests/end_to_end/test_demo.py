@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from examples.local_archive import LocalArchive
 from refinebio_assets.domain.vocabulary import IndexLength
 from resources.tools.pinned_random_device import PinnedRandomDevice
 from tests.end_to_end.conftest import BUNDLED_STUDY, ORGANISM
@@ -264,6 +266,20 @@ def test_whole_studies_of_the_public_archives_are_kept_out_of_the_demos_catalog(
     assert failed is not None
     assert "is the demo's" in failed.message
     assert demo.stored() == before
+
+
+@pytest.mark.parametrize("query", [STUDY, "SRR446029"])
+def test_an_ingest_of_the_study_finds_everything_done(demo, command, query):
+    hashes = demo.stored()
+
+    with LocalArchive().serve() as archive:
+        status, answer = command(replace(demo, archive=archive), "ingest", query)
+        assert archive.requests_for("fastq.gz") == []
+
+    assert status == 0
+    (item,) = answer["items"]
+    assert (item["outcome"], item["experiment"], item["states"]) == ("done", STUDY, {"processed": 5})
+    assert demo.stored() == hashes
 
 
 def test_status_says_where_every_sample_is(demo):

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import dagster as dg
 
-from refinebio_assets.partitions import experiments, organism_indices
-
 SURVEY_CHAIN = ("source_metadata", "samples")
 EXPRESSION_CHAIN = ("quant_files", "rna_seq_expression")
 
 process_experiment = dg.define_asset_job(
     "process_experiment",
     selection=dg.AssetSelection.assets(*SURVEY_CHAIN, *EXPRESSION_CHAIN),
-    partitions_def=experiments,
     description="An experiment, or a part of its way from the archives to gene expression.",
 )
 build_transcriptome_index = dg.define_asset_job(
     "build_transcriptome_index",
     selection=dg.AssetSelection.assets("transcriptome_index"),
-    partitions_def=organism_indices,
     description="The transcriptome index of an organism, for short or long reads.",
 )

@@ -72,6 +72,7 @@ def each_partition(
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     done: dict[str, PartitionResult] = {}
     failures: list[tuple[str, RefinebioError]] = []
+    crash: Exception | None = None  # trouble with the machine, which would fail the other partitions too
     for key in context.partition_keys:
         try:
             result = process(key)
@@ -82,6 +83,9 @@ def each_partition(
         except RefinebioError as error:
             context.log.error("%s: %s", key, error)  # noqa: TRY400  a data problem, not a crash: no stack trace
             failures.append((str(key), error))
+        except Exception as error:  # noqa: BLE001  raised again below, when what is done is told
+            crash = error
+            break
     if done and len(done) == len(context.partition_keys):
         yield from _one_output(context, done)
         return
@@ -93,6 +97,8 @@ def each_partition(
             tags={"dagster/data_version": result.data_version} if result.data_version else None,
         )
     yield from _checks(done)
+    if crash is not None:
+        raise crash
     if failures:
         raise failure(failures) from failures[0][1]
 

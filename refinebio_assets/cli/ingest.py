@@ -13,6 +13,8 @@ from refinebio_assets.cli.common import emit, json_option, progress, read_settin
 if TYPE_CHECKING:
     from refinebio_assets.runs import RunFailure, Session
 
+UNDER_WAY = {"surveyed", "downloaded", "quantified"}
+"""States of samples that are eligible but not in an expression yet."""
 FILE_HELP = "File with one accession per line (a path or s3://bucket/key); # starts a comment."
 
 
@@ -138,24 +140,29 @@ def _experiment(
     else:
         failed = session.survey(experiment)
         failures = [] if failed is None else [failed]
-    return describe_experiment(session, query, experiment, failures)
+    return describe_experiment(session, query, experiment, failures, ingested=ingesting)
 
 
 def describe_experiment(
-    session: Session, query: str, experiment: str, failures: Sequence[RunFailure]
+    session: Session, query: str, experiment: str, failures: Sequence[RunFailure], *, ingested: bool
 ) -> dict[str, Any]:
-    """What a survey or ingest made of an experiment."""
+    """What a survey or ingest made of an experiment.
+
+    An ingest is ``waiting`` (exit status 1) if samples are still on their way: an archive was unwell, or not enough of
+    them are quantified. The same command again goes on.
+    """
     states = session.catalog.ledger.counts(experiment)
     entry = session.catalog.ledger.entries([experiment]).get(experiment)
+    waiting = ingested and not UNDER_WAY.isdisjoint(states)
     return {
         "query": query,
-        "outcome": "failed" if failures else "done",
+        "outcome": "failed" if failures else "waiting" if waiting else "done",
         "experiment": experiment,
         "state": entry.state if entry is not None else None,
         "samples": sum(states.values()),
         "states": states,
         "message": " | ".join(map(str, failures)) if failures else (entry.message if entry is not None else ""),
-        "exit_status": max((failure.exit_status for failure in failures), default=0),
+        "exit_status": max((failure.exit_status for failure in failures), default=int(waiting)),
     }
 
 

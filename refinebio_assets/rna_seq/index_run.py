@@ -95,8 +95,10 @@ def _build(request: GenomeRequest, length: IndexLength, environment: RunEnvironm
     genome = settings.scratch / "genomes" / request.organism
     with only_one(folder):
         with only_one(genome):  # until it is read: whoever builds the other length removes it when done
-            fasta = _fetch(source.genome_fasta, genome, archives)
-            gtf = _fetch(source.gtf, genome, archives)
+            # File names of genomes do not tell their release, their addresses do.
+            of_release = genome / fingerprint_of(source.genome_fasta.url, source.gtf.url)[:16]
+            fasta = _fetch(source.genome_fasta, of_release, archives)
+            gtf = _fetch(source.gtf, of_release, archives)
             inputs = {path.name: sha256_of_file(path) for path in (fasta, gtf)}
             built = transcripts_from_genome(fasta, gtf, folder / "transcripts.fa")
         directory = folder / "index"

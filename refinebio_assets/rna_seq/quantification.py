@@ -177,26 +177,24 @@ class SampleOutcome:
 
 
 @contextmanager
-def quantify_sample(sample: SampleToQuantify, bench: Workbench) -> Iterator[SampleOutcome]:
-    """Quantify one sample; its scratch space is removed when the block ends well.
+def sample_space(accession: str, bench: Workbench) -> Iterator[Path]:
+    """The scratch folder of a sample, for one process at a time: a second one waits.
 
-    Two processes never work on the same sample at once: the second waits. After a kill, downloads that were under
-    way are resumed from the same scratch space.
+    The folder stays when the block ends; after a kill, downloads that were under way are resumed from it.
+    """
+    folder = bench.scratch / "samples" / accession
+    with only_one(folder):
+        yield folder
+
+
+def quantify_sample(sample: SampleToQuantify, bench: Workbench, folder: Path) -> SampleOutcome:
+    """Quantify one sample in its :func:`sample_space`.
 
     Raises:
         ToolMissingError: A program is not installed.
         ConfigurationError: A setting is wrong.
         OSError: The disk is full or not writable.
     """
-    folder = bench.scratch / "samples" / sample.accession
-    with only_one(folder):
-        outcome = _outcome(sample, bench, folder)
-        yield outcome
-        if not outcome.retryable:
-            shutil.rmtree(folder)
-
-
-def _outcome(sample: SampleToQuantify, bench: Workbench, folder: Path) -> SampleOutcome:
     try:
         return _quantify(sample, bench, folder)
     except (ToolMissingError, ConfigurationError, OSError, MemoryError):
@@ -290,6 +288,9 @@ def only_one(folder: Path) -> Iterator[None]:
             return
 
 
+_OUT_OF_MEMORY = "std::bad_alloc"
+"""What a C++ program writes when it gets no memory, before it aborts."""
+
 _STATE_OF: Mapping[type[RefinebioError], SampleState] = {
     AccessControlledError: SampleState.CONTROLLED_ACCESS,
     ArchiveNotFoundError: SampleState.NO_RAW_FILE,
@@ -328,5 +329,5 @@ def is_passing(error: RefinebioError) -> bool:
     An archive was unwell, or a program was killed from outside (signal 9 or 15).
     """
     if isinstance(error, ToolFailedError):
-        return error.exit_status_of_tool in {-9, -15}
+        return error.exit_status_of_tool in {-9, -15} or _OUT_OF_MEMORY in error.output
     return error.retryable

@@ -5,6 +5,7 @@ Which ones need it, a bounded number at a time, each recorded as it finishes.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from refinebio_assets.rna_seq.quantification import (
     SampleOutcome,
     Workbench,
     quantify_sample,
+    sample_space,
 )
 from refinebio_assets.rna_seq.run_environment import RunEnvironment
 from resources.catalog import (
@@ -180,17 +182,42 @@ class ExperimentQuantifier:
         Without any index of its organism nothing is downloaded.
         """
         if sample.organism is not None and not self._has_index(sample.organism):
-            outcome = SampleOutcome(accession=sample.accession, decision=self._no_index(sample.organism))
-            self._note(outcome, attempted=True)
+            no_index = SampleOutcome(accession=sample.accession, decision=self._no_index(sample.organism))
+            self._note(no_index, attempted=True)
             return False
-        with quantify_sample(sample, self.bench) as outcome:
-            if outcome.quantified is not None:
-                self._record(sample, outcome, outcome.quantified)
-            self._note(outcome, attempted=True)
-            if outcome.decision.state is not SampleState.QUANTIFIED:
-                state, message = outcome.decision.state.value, outcome.decision.message
-                self.environment.log.info("%s: %s (%s)", sample.accession, state, message)
-            return outcome.quantified is not None
+        bench = self.bench
+        with sample_space(sample.accession, bench) as folder:
+            outcome: SampleOutcome | None = None
+            present = self._present(sample)
+            # Meanwhile a survey may have withdrawn it, or another process have done it.
+            if present is not None and not self.is_done(present):
+                outcome = self._finish(present, quantify_sample(present, bench, folder))
+            if outcome is None or not outcome.retryable:
+                shutil.rmtree(folder)
+            return outcome is not None and outcome.quantified is not None
+
+    def _finish(self, sample: SampleToProcess, outcome: SampleOutcome) -> SampleOutcome | None:
+        """Store and record an outcome; None if the sample's record changed meanwhile, so that it must be done again."""
+        if self._is_outdated(sample):
+            return None
+        if outcome.quantified is not None:
+            self._record(sample, outcome, outcome.quantified)
+        self._note(outcome, attempted=True)
+        if outcome.decision.state is not SampleState.QUANTIFIED:
+            state, message = outcome.decision.state.value, outcome.decision.message
+            self.environment.log.info("%s: %s (%s)", sample.accession, state, message)
+        return outcome
+
+    def _present(self, sample: SampleToProcess) -> SampleToProcess | None:
+        return self.environment.catalog.sample_to_quantify(self.experiment, sample.accession)
+
+    def _is_outdated(self, sample: SampleToProcess) -> bool:
+        """Whether a survey changed what the sample is made from while it was quantified: it is done again then."""
+        present = self._present(sample)
+        if present is not None and (present.files, present.organism) == (sample.files, sample.organism):
+            return False
+        self.environment.log.info("%s: its record changed meanwhile, so this result is not kept", sample.accession)
+        return True
 
     def _has_index(self, organism: str) -> bool:
         return any(self._current_index(organism, length) is not None for length in IndexLength)

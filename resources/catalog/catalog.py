@@ -123,6 +123,11 @@ class Catalog:
         with self.reading() as session:
             return samples.samples_to_quantify(session, experiment)
 
+    def sample_to_quantify(self, experiment: str, sample: str) -> SampleToProcess | None:
+        """One of :meth:`samples_to_quantify`; None if the experiment does not own it or it is not eligible."""
+        with self.reading() as session:
+            return next(iter(samples.samples_to_quantify(session, experiment, sample)), None)
+
     def quant_files(self, experiment: str) -> list[QuantFileInfo]:
         """Quant files of all eligible RNA-seq samples of the experiment, owned or shared, by accession."""
         with self.reading() as session:

@@ -75,8 +75,8 @@ class SampleStatus:
     tool_versions: Mapping[str, Any]
 
 
-def samples_to_quantify(session: Session, experiment: str) -> list[SampleToProcess]:
-    """Eligible RNA-seq samples that the experiment owns, by accession."""
+def samples_to_quantify(session: Session, experiment: str, sample: str | None = None) -> list[SampleToProcess]:
+    """Eligible RNA-seq samples that the experiment owns (or the one that is named, if it is such), by accession."""
     query = _eligible(
         select(Sample.id, Sample.accession, Sample.library_layout, Organism.name, LedgerEntry.state)
         .add_columns(LedgerEntry.input_fingerprint)
@@ -84,6 +84,8 @@ def samples_to_quantify(session: Session, experiment: str) -> list[SampleToProce
         .join(Experiment, Experiment.id == Sample.owner_experiment_id),
         experiment,
     )
+    if sample is not None:
+        query = query.where(Sample.accession == sample)
     rows = session.execute(query).all()
     files = _original_files(session, [row.id for row in rows])
     quants = quant_file_of_sample(session, [row.id for row in rows])

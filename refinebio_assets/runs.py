@@ -192,15 +192,29 @@ def find_experiments(queries: Sequence[str], catalog: Catalog, archives: Archive
 
 def _ask_archives(query: str, archives: Archives) -> str:
     accession = parse_accession(query)
-    if accession.type in {AccessionType.GEO_PLATFORM, AccessionType.ARRAY_DESIGN, AccessionType.SRA_SUBMISSION}:
-        message = f"{accession} names a {accession.type.value.replace('_', ' ')}, not an experiment."
-        raise UnsupportedAccessionError(message, remedy="Give an experiment, a sample or a run.")
+    if accession.type not in SEQUENCED:
+        kind = accession.type.value.replace("_", " ")
+        message = f"{accession} ({kind}) is no accession of the sequence archives, from which experiments are ingested."
+        remedy = "Give its sequencing study, project, sample or run (SRP…, PRJ…, SRS…, SAMN…, SRX…, SRR…)."
+        raise UnsupportedAccessionError(message, remedy=remedy)
     experiment = canonical_study(archives, accession.value)
     if experiment is None:
         message = f"No SRA/ENA study is known under {accession}."
         raise NotFoundError(message, remedy="Check the accession; ENA lists what it holds at the ENA browser.")
     return experiment
 
+
+SEQUENCED = frozenset(
+    {
+        AccessionType.SRA_STUDY,
+        AccessionType.BIOPROJECT,
+        AccessionType.SRA_EXPERIMENT,
+        AccessionType.SRA_SAMPLE,
+        AccessionType.BIOSAMPLE,
+        AccessionType.SRA_RUN,
+    }
+)
+"""What an unknown accession may name to be looked up at ENA."""
 
 Report = Callable[[str], None]
 

@@ -128,9 +128,12 @@ def submitted_key(key: str) -> str:
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether a value only says that there is none (INSDC's missing value vocabulary and what is written for it)."""
+    """Whether a value only says that there is none (INSDC's missing value vocabulary and what is written for it).
+
+    Semicolons alone, which join values elsewhere, are none either.
+    """
     text = " ".join(value.lower().replace("_", " ").split())
-    return text in PLACEHOLDERS or text.startswith(PLACEHOLDER_STARTS)
+    return not text.strip("; ") or text in PLACEHOLDERS or text.startswith(PLACEHOLDER_STARTS)
 
 
 def ontology_term_id(term: str) -> str | None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refinebio_assets.domain.records import HarmonizedValue
@@ -259,6 +259,8 @@ def test_the_order_of_keys_does_not_matter(metadata: dict[str, str], shuffler: r
     assert harmonize([("sample", dict(shuffled))]) == harmonize([("sample", metadata)])
 
 
+@example({"sex": ";"})
+@example({"age": "; ;"})
 @given(metadata_sets)
 def test_each_field_has_at_most_one_value_which_is_not_empty(metadata: dict[str, str]):
     found = harmonize([("sample", metadata)]).values

@@ -5,10 +5,12 @@ And the figures that tests measure: they are printed below the results.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from resources.catalog import Catalog
@@ -17,6 +19,12 @@ from tests.object_stores import folder_store, s3_address, s3_store, store
 from tests.postgres_service import PostgresService, empty_tables, postgres_service
 
 __all__ = ["folder_store", "s3_address", "s3_store", "store"]  # fixtures that are defined elsewhere
+
+
+# Automatic checks draw the same examples every time; people who run the tests draw new ones and find what is left.
+hypothesis.settings.register_profile("same examples", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("same examples")
 
 
 @pytest.fixture(scope="session")

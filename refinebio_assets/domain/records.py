@@ -128,6 +128,8 @@ class SurveyResult:
     samples: tuple[SurveyedSample, ...]
     coverage: Mapping[str, int] = field(default_factory=dict)
     """Raw metadata keys that no harmonisation rule took, with the number of samples that have them."""
+    linked_studies: tuple[str, ...] = ()
+    """Experiments of the sequence archives that hold the reads of samples of this one: they are surveyed too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

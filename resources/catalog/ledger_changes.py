@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from refinebio_assets.domain.records import LedgerDecision
 from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, LedgerKind, SampleState
 from resources.catalog.models import LedgerEntry, LedgerHistory, now
-from resources.catalog.statements import chunks, insert_missing, plain_json, storable_text, upsert
+from resources.catalog.statements import insert_missing, plain_json, rows_where_in, storable_text, upsert
 
 STATES_WITHOUT_RESULT = INELIGIBLE_STATES | {SampleState.DISCOVERED, SampleState.SURVEYED}
 """States in which nothing computed counts any more: fingerprint and tools of an earlier result are forgotten."""
@@ -97,13 +97,10 @@ def read_entries(session: Session, accessions: Iterable[str], *, lock: bool = Fa
     query = select(LedgerEntry).order_by(LedgerEntry.accession)
     if lock:
         query = query.with_for_update()
-    found: dict[str, LedgerRow] = {}
-    for chunk in chunks(sorted(set(accessions))):
-        entries = session.scalars(
-            query.where(LedgerEntry.accession.in_(chunk)).execution_options(populate_existing=True)
-        )
-        found.update((entry.accession, ledger_row(entry)) for entry in entries)
-    return found
+    rows = rows_where_in(
+        session, query.execution_options(populate_existing=True), LedgerEntry.accession, sorted(set(accessions))
+    )
+    return {entry.accession: ledger_row(entry) for (entry,) in rows}
 
 
 def apply_changes(session: Session, changes: Sequence[StateChange]) -> list[LedgerRow]:

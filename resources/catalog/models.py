@@ -7,68 +7,57 @@ an archive writes freely is ``Text``: PostgreSQL enforces lengths, and one over-
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Computed,
-    Date,
-    DateTime,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Text,
-    TypeDecorator,
-    text,
+from sqlalchemy import BigInteger, Computed, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from resources.catalog.metadata_models import (
+    Contribution,
+    Ontology,
+    OntologyTerm,
+    OntologyTermName,
+    OntologyTermParent,
+    SampleAttribute,
+    SampleKeyword,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from resources.catalog.model_base import Base, BigId, UtcDateTime, now
 
-BigId = BigInteger().with_variant(Integer, "sqlite")
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A point in time, always in UTC; SQLite forgets the zone, so it is put back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Refuse times without a zone."""
-        if value is not None and value.tzinfo is None:
-            message = "a time without a zone cannot be stored"
-            raise ValueError(message)
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Times come back in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def now() -> datetime:
-    """The present moment in UTC."""
-    return datetime.now(UTC)
-
-
-class Base(DeclarativeBase):
-    """Base of all tables, with a naming scheme that migrations can rely on."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime, date: Date}  # noqa: RUF012
+__all__ = [
+    "Base",
+    "BigId",
+    "CatalogProperty",
+    "Compendium",
+    "ComputationalResult",
+    "ComputedFile",
+    "Contribution",
+    "Dataset",
+    "DiscoveryCursor",
+    "Experiment",
+    "ExperimentAlias",
+    "ExperimentSample",
+    "LedgerEntry",
+    "LedgerHistory",
+    "Ontology",
+    "OntologyTerm",
+    "OntologyTermName",
+    "OntologyTermParent",
+    "Organism",
+    "OriginalFile",
+    "OriginalFileSample",
+    "Platform",
+    "Processor",
+    "QnTarget",
+    "Sample",
+    "SampleAlias",
+    "SampleAttribute",
+    "SampleHarmonizedValue",
+    "SampleKeyword",
+    "TranscriptomeIndex",
+    "UtcDateTime",
+    "now",
+]
 
 
 class Organism(Base):

@@ -1,4 +1,4 @@
-"""The public archives (ENA, BioSamples, Ensembl, NCBI): typed questions over one rate-limited, verifying client."""
+"""The public archives (ENA, BioSamples, BioStudies, Ensembl, GEO, NCBI): one rate-limited, verifying client."""
 
 from resources.archives.archives import Archives
 from resources.archives.download import Downloaded

@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from resources.archives.biosamples import BioSamples
+from resources.archives.biostudies import BioStudies
 from resources.archives.ena import Ena
 from resources.archives.ensembl import Ensembl
+from resources.archives.geo import Geo
 from resources.archives.http import ArchiveClient
 from resources.archives.ncbi import Ncbi
 from resources.archives.sra import SraOnS3
@@ -34,6 +36,8 @@ class Archives:
         self.ensembl = Ensembl(client)
         self.ncbi = Ncbi(client, api_key=ncbi_api_key, email=contact_email)
         self.sra = SraOnS3(client)
+        self.geo = Geo(client, self.ncbi)
+        self.biostudies = BioStudies(client)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> Self:

@@ -127,13 +127,26 @@ class ArchiveClient:
 
     def get_text(self, url: str, params: Params | None = None) -> str:
         """The UTF-8 text at an address; a web page counts as a passing error. Raises as :meth:`get_json`."""
-        address = self._address(url, params)
-        body = self._retry.run(lambda: self._read_data(address))
+        body = self.get_bytes(url, params)
         try:
             return body.decode("utf-8")
         except UnicodeDecodeError as error:
-            message = f"Not UTF-8 text: {shown_url(address)}"
-            raise MalformedPayloadError(message, url=shown_url(address)) from error
+            shown = shown_url(self._address(url, params))
+            message = f"Not UTF-8 text: {shown}"
+            raise MalformedPayloadError(message, url=shown) from error
+
+    def get_bytes(self, url: str, params: Params | None = None) -> bytes:
+        """The content at an address; a web page counts as a passing error. Raises as :meth:`get_json`."""
+        address = self._address(url, params)
+        return self._retry.run(lambda: self._read_data(address))
+
+    def get_page(self, url: str, params: Params | None = None) -> str:
+        """The text of a web page, where a page is what is asked for: a file server's list of a folder.
+
+        Raises as :meth:`get_json`.
+        """
+        address = self._address(url, params)
+        return self._retry.run(lambda: self._read("GET", address)).decode("utf-8", errors="replace")
 
     def exists(self, url: str) -> bool:
         """Whether an archive has a file at an address (``HEAD``)."""

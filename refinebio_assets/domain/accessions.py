@@ -116,3 +116,46 @@ def parse_accession(text: str) -> Accession:
         remedy="Give an SRA/ENA study or run (SRP…, SRR…), a project (PRJ…), a GEO series (GSE…), an ArrayExpress "
         'experiment (E-MTAB-…), or an organism name such as "Danio rerio" to build a transcriptome index.',
     )
+
+
+_MIRROR = re.compile(r"E-GEOD-([0-9]+)")
+_OWN_TYPES = {
+    AccessionType.SRA_STUDY: SourceArchive.SRA,
+    AccessionType.GEO_SERIES: SourceArchive.GEO,
+    AccessionType.ARRAY_EXPRESS: SourceArchive.ARRAY_EXPRESS,
+}
+
+
+def mirrored_series(accession: str) -> str | None:
+    """The GEO series an E-GEOD study was copied from: ``E-GEOD-44719`` -> ``GSE44719``; None for other studies."""
+    match = _MIRROR.fullmatch(accession)
+    return f"GSE{match.group(1)}" if match else None
+
+
+def own_archive(accession: str) -> SourceArchive | None:
+    """The archive in which an accession is an experiment's own, under which it is surveyed; None for all others.
+
+    Projects (PRJ…) and ArrayExpress' copies of GEO (E-GEOD-…) are only ever other names of an experiment.
+    """
+    try:
+        parsed = parse_accession(accession)
+    except UnsupportedAccessionError:
+        return None
+    return None if mirrored_series(parsed.value) else _OWN_TYPES.get(parsed.type)
+
+
+def mirror_name(accession: str) -> str | None:
+    """The other name of a series that is in GEO and, mirrored, in ArrayExpress: ``GSE5`` <-> ``E-GEOD-5``, or None."""
+    if re.fullmatch(r"GSE[0-9]+", accession):
+        return f"E-GEOD-{accession.removeprefix('GSE')}"
+    return mirrored_series(accession)
+
+
+def names_same_record(alias: str, accession: str) -> bool:
+    """Whether an alias of an experiment is only another name of it, not an experiment of its own in another archive.
+
+    A project is, and so are the further numbers of an SRA study. A GEO series and the SRA study with its reads name
+    each other, but each is a record with samples of its own.
+    """
+    archive = own_archive(alias)
+    return archive is None or (archive is SourceArchive.SRA and own_archive(accession) is SourceArchive.SRA)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from refinebio_assets.domain.accessions import SAMPLE_TYPES, AccessionType, SourceArchive
+from refinebio_assets.domain.accessions import SAMPLE_TYPES, AccessionType, SourceArchive, mirrored_series
 from refinebio_assets.domain.organisms import organism_key
 from refinebio_assets.domain.records import SampleRecord, SurveyedSample, SurveyResult
 from refinebio_assets.survey.archive_rows import Row, accession_of, as_mapping, malformed, text
@@ -25,19 +25,19 @@ from refinebio_assets.survey.array_express_assays import (
 from refinebio_assets.survey.array_express_files import AssayFiles, FileListing, assay_files
 from refinebio_assets.survey.array_express_metadata import metadata, organisms, taxonomy_id
 from refinebio_assets.survey.array_express_rules import AssayFacts, decide
-from refinebio_assets.survey.array_express_study import StudyTexts, experiment_record, mirrored_series
+from refinebio_assets.survey.array_express_study import StudyTexts, experiment_record
 from refinebio_assets.survey.biostudies import STUDIES_URL, parse_file_list, parse_study, parse_study_info
 from refinebio_assets.survey.harmonisation import Harmonization, harmonize
 from refinebio_assets.survey.mage_tab import Idf, Sdrf, SdrfRow, parse_idf, parse_sdrf
 from refinebio_assets.survey.microarray_platforms import MicroarrayPlatform
 from refinebio_assets.survey.registry import PlatformRegistry
+from refinebio_assets.survey.sequence_links import SequenceLinks, found_studies, linked_studies
 
 _ARRAY_EXPRESS = frozenset({AccessionType.ARRAY_EXPRESS})
 _RUNS = frozenset({AccessionType.SRA_RUN})
 _EXPERIMENTS = frozenset({AccessionType.SRA_EXPERIMENT})
 _SAMPLES = frozenset({AccessionType.SRA_SAMPLE})
 _BIOSAMPLES = frozenset({AccessionType.BIOSAMPLE})
-_SEQUENCE_STUDIES = frozenset({AccessionType.SRA_STUDY, AccessionType.BIOPROJECT})
 _ENA_COMMENTS = ("ENA_RUN", "ENA_EXPERIMENT", "ENA_SAMPLE", "BioSD_SAMPLE", "BioSample")
 _GSM = re.compile(r"(GSM[0-9]+)(?: .*)?", re.IGNORECASE)
 _LONGEST_ALIAS = 255  # what the catalog holds
@@ -51,7 +51,8 @@ class _Study:
     accession: str
     texts: StudyTexts
     listing: FileListing
-    aliases: tuple[str, ...]
+    sequence_studies: tuple[str, ...]
+    asked_ena: bool
     registry: PlatformRegistry
 
 
@@ -60,7 +61,8 @@ def survey_array_express(payload: Mapping[str, Any], registry: PlatformRegistry)
 
     Args:
         payload: ``source_metadata`` of the study: ``accession``, ``study`` (BioStudies), ``info`` (or None), ``idf``
-            (text), ``sdrf`` (texts), ``files`` (rows of BioStudies' file lists; may be empty).
+            (text), ``sdrf`` (texts), ``files`` (rows of BioStudies' file lists; may be empty); if they were looked up,
+            ``publication`` and ``sequence_studies``, the sequencing studies that ENA has for its reads.
         registry: Supported platforms.
 
     Returns:
@@ -72,8 +74,72 @@ def survey_array_express(payload: Mapping[str, Any], registry: PlatformRegistry)
         MalformedFileError: The IDF or an SDRF is not what it claims to be; file and line are named.
     """
     accession = _accession(payload)
+    texts, sdrfs = _documents(payload, accession)
+    found = find_assays(sdrfs)
+    publication = as_mapping(payload.get("publication") or {}, "payload.publication")
+    studies = found_studies(payload)
+    experiment = experiment_record(accession, texts, sdrfs, found, looked_up=publication, studies=studies)
+    links = _links(experiment.aliases, found.assays)
+    study = _Study(
+        accession=accession,
+        texts=texts,
+        listing=FileListing.of_study(accession, texts.study, texts.info, parse_file_list(payload.get("files") or ())),
+        sequence_studies=(*links.studies, *links.projects) if studies is None else studies,
+        asked_ena=studies is not None,
+        registry=registry,
+    )
+    assays = found.assays
+    told = zip(assays, sample_accessions(accession, assays), titles(assays), replicates(assays), strict=True)
+    surveyed = [_survey_assay(study, *each) for each in told]
+    coverage = Counter(key for _, unmatched in surveyed for key in unmatched)
+    samples = tuple(sample for sample, _ in surveyed)
+    return SurveyResult(
+        experiment=experiment,
+        samples=samples,
+        coverage=dict(sorted(coverage.items())),
+        linked_studies=linked_studies(links.studies if studies is None else studies, samples),
+    )
+
+
+def array_express_links(payload: Mapping[str, Any]) -> SequenceLinks:
+    """Where a study says its reads are; nothing if it has no sequencing assay. Raises as :func:`survey_array_express`.
+
+    Args:
+        payload: As for :func:`survey_array_express`.
+    """
+    accession = _accession(payload)
+    texts, sdrfs = _documents(payload, accession)
+    found = find_assays(sdrfs)
+    return _links(experiment_record(accession, texts, sdrfs, found).aliases, found.assays)
+
+
+def array_express_samples(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Accessions of the assays that the SDRFs describe. Raises as :func:`survey_array_express`."""
+    accession = _accession(payload)
+    return sample_accessions(accession, find_assays(_sdrfs(payload, accession, _idf(payload, accession))).assays)
+
+
+def pubmed_id_of_study(payload: Mapping[str, Any]) -> str | None:
+    """The PubMed id that a study names, None if none. Raises as :func:`survey_array_express`."""
+    accession = _accession(payload)
+    texts, sdrfs = _documents(payload, accession)
+    return experiment_record(accession, texts, sdrfs, find_assays(sdrfs)).pubmed_id
+
+
+def _links(aliases: Iterable[str], assays: Sequence[Assay]) -> SequenceLinks:
+    sequenced = [assay for assay in assays if assay.is_sequencing]
+    if not sequenced:
+        return SequenceLinks()
+    parts = (each for assay in sequenced for each in _named(assay, _RUNS) or _named(assay, _EXPERIMENTS))
+    return SequenceLinks(
+        studies=tuple(each for each in aliases if accession_of(each, frozenset({AccessionType.SRA_STUDY}))),
+        projects=tuple(each for each in aliases if accession_of(each, frozenset({AccessionType.BIOPROJECT}))),
+        parts=tuple(dict.fromkeys(parts)),
+    )
+
+
+def _documents(payload: Mapping[str, Any], accession: str) -> tuple[StudyTexts, list[Sdrf]]:
     idf = _idf(payload, accession)
-    sdrfs = _sdrfs(payload, accession, idf)
     info = payload.get("info")
     texts = StudyTexts(
         study=parse_study(payload["study"]) if payload.get("study") else None,
@@ -83,22 +149,7 @@ def survey_array_express(payload: Mapping[str, Any], registry: PlatformRegistry)
     if texts.study is not None and texts.study.accession != accession:
         where = "payload.study.accno"
         raise malformed(where, accession, texts.study.accession)
-    found = find_assays(sdrfs)
-    experiment = experiment_record(accession, texts, sdrfs, found)
-    study = _Study(
-        accession=accession,
-        texts=texts,
-        listing=FileListing.of_study(accession, texts.study, texts.info, parse_file_list(payload.get("files") or ())),
-        aliases=experiment.aliases,
-        registry=registry,
-    )
-    assays = found.assays
-    told = zip(assays, sample_accessions(accession, assays), titles(assays), replicates(assays), strict=True)
-    surveyed = [_survey_assay(study, *each) for each in told]
-    coverage = Counter(key for _, unmatched in surveyed for key in unmatched)
-    return SurveyResult(
-        experiment=experiment, samples=tuple(sample for sample, _ in surveyed), coverage=dict(sorted(coverage.items()))
-    )
+    return texts, _sdrfs(payload, accession, idf)
 
 
 def _accession(payload: object) -> str:
@@ -144,7 +195,8 @@ def _survey_assay(
         files=files,
         geo_series=mirrored_series(study.accession),
         runs=runs,
-        sequence_studies=tuple(each for each in study.aliases if accession_of(each, _SEQUENCE_STUDIES)),
+        sequence_studies=study.sequence_studies,
+        asked_ena=study.asked_ena,
         study_types=study.texts.study_types,
         study_text=study.texts.access_text,
     )

@@ -15,6 +15,7 @@ from refinebio_assets.survey.array_express_assays import Assay, is_rna_seq_strat
 from refinebio_assets.survey.array_express_files import AssayFiles
 from refinebio_assets.survey.eligibility import ELIGIBLE_SOURCE, ELIGIBLE_STRATEGY
 from refinebio_assets.survey.microarray_platforms import MicroarrayPlatform
+from refinebio_assets.survey.sequence_links import PROCESSED_FROM_SRA
 
 _SINGLE_CELL = re.compile(r"single[ _-]?(?:cell|nucle)", re.IGNORECASE)
 _NOT_EXPRESSION = re.compile(
@@ -38,6 +39,7 @@ class AssayFacts:
         geo_series: The GEO series that the study mirrors, None if it does not.
         runs: ENA or SRA accessions of the assay: runs, else experiments.
         sequence_studies: Studies of ENA or SRA that hold the reads.
+        asked_ena: Whether ENA was asked for them.
         study_types: What the study says it measures ("transcription profiling by array").
         study_text: Texts of the study in which an access committee would be named.
     """
@@ -49,6 +51,7 @@ class AssayFacts:
     geo_series: str | None
     runs: tuple[str, ...]
     sequence_studies: tuple[str, ...]
+    asked_ena: bool
     study_types: tuple[str, ...]
     study_text: str
 
@@ -101,12 +104,13 @@ def _library_source(facts: AssayFacts) -> LedgerDecision | None:
 
 
 def _reads_in_ena(facts: AssayFacts) -> LedgerDecision | None:
-    if not facts.assay.is_sequencing or not (facts.runs or facts.sequence_studies):
+    public = bool(facts.sequence_studies) or (bool(facts.runs) and not facts.asked_ena)
+    if not facts.assay.is_sequencing or not public:
         return None
     names = ", ".join(facts.runs or facts.sequence_studies)
     study = next(iter(facts.sequence_studies), None) or next(iter(facts.runs))
     message = f"The reads are in the sequence archives as {names} and are processed from there: survey {study}."
-    return LedgerDecision(state=SampleState.SUPERSEDED, reason="processed_from_sra", message=message)
+    return LedgerDecision(state=SampleState.SUPERSEDED, reason=PROCESSED_FROM_SRA, message=message)
 
 
 def _reads_elsewhere(facts: AssayFacts) -> LedgerDecision | None:
@@ -118,7 +122,10 @@ def _reads_elsewhere(facts: AssayFacts) -> LedgerDecision | None:
             "public. People with an authorisation can get the reads from the archive, refinebio cannot."
         )
         return LedgerDecision(state=SampleState.CONTROLLED_ACCESS, reason="controlled_access", message=message)
-    message = "ArrayExpress names no run and no study of the sequence archives: there are no reads to download."
+    told = "ArrayExpress names no run and no study of the sequence archives"
+    if facts.runs:
+        told = f"ArrayExpress names {', '.join(facts.runs)}, of which ENA has no public study"
+    message = f"{told}: there are no reads to download."
     return LedgerDecision(state=SampleState.NO_RAW_FILE, reason="no_sra_study", message=message)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from refinebio_assets.domain.accessions import EXPERIMENT_TYPES, SourceArchive
+from refinebio_assets.domain.accessions import EXPERIMENT_TYPES, SourceArchive, mirrored_series
 from refinebio_assets.domain.records import ExperimentRecord
 from refinebio_assets.domain.vocabulary import Technology
-from refinebio_assets.survey.archive_rows import accession_of, calendar_date
+from refinebio_assets.survey.archive_rows import Row, accession_of, as_text, calendar_date, text
 from refinebio_assets.survey.array_express_assays import Assays
 from refinebio_assets.survey.biostudies import (
     ORGANIZATION,
@@ -25,10 +26,10 @@ from refinebio_assets.survey.mage_tab import Idf, Publication, Sdrf, header_key
 
 NO_DESCRIPTION = "No description."
 
-_MIRROR = re.compile(r"E-GEOD-([0-9]+)")
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.[0-9]{4,9}/\S+)", re.IGNORECASE)
 _PUBMED = re.compile(r"[0-9]{1,9}")
 _CONTACTS = frozenset(map(header_key, ("Person Email", "Person Phone", "Person Fax")))
+_NOTHING: Row = MappingProxyType({})
 _PAGE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
@@ -56,14 +57,25 @@ class StudyTexts:
         return "\n".join([*comments, self.idf.first("Experiment Description"), *(link.url for link in links)])
 
 
-def mirrored_series(accession: str) -> str | None:
-    """The GEO series an E-GEOD study was copied from: ``E-GEOD-44719`` -> ``GSE44719``; None for other studies."""
-    match = _MIRROR.fullmatch(accession)
-    return f"GSE{match.group(1)}" if match else None
+def experiment_record(
+    accession: str,
+    texts: StudyTexts,
+    sdrfs: Sequence[Sdrf],
+    found: Assays,
+    *,
+    looked_up: Row = _NOTHING,
+    studies: Sequence[str] | None = None,
+) -> ExperimentRecord:
+    """The record of a study.
 
-
-def experiment_record(accession: str, texts: StudyTexts, sdrfs: Sequence[Sdrf], found: Assays) -> ExperimentRecord:
-    """The record of a study."""
+    Args:
+        accession: Its accession.
+        texts: The documents about it.
+        sdrfs: Its SDRFs.
+        found: Their assays.
+        looked_up: What PubMed says about its publication; empty if it was not asked.
+        studies: The sequencing studies that ENA has for its reads; None if it was not asked.
+    """
     idf, study, info = texts.idf, texts.study, texts.info
     publication = _publication(texts)
     released = calendar_date(idf.first("Public Release Date")) or (info.released if info else None)
@@ -77,13 +89,14 @@ def experiment_record(accession: str, texts: StudyTexts, sdrfs: Sequence[Sdrf], 
         institution="; ".join(_institutions(texts)) or None,
         protocol=_protocol(texts),
         pubmed_id=publication.pubmed_id or None,
-        publication_doi=publication.doi or None,
-        publication_title=publication.title or None,
-        publication_authors=_authors(publication.authors),
+        publication_doi=text(looked_up, "doi") or publication.doi or None,
+        publication_title=text(looked_up, "title") or publication.title or None,
+        publication_authors=_looked_up_authors(looked_up) or _authors(publication.authors),
         source_url=f"{STUDIES_URL}/{accession}",
         first_published=released or (study.release_date if study else None),
         last_updated=info.modified if info else None,
-        annotations=_annotations(texts, sdrfs, found),
+        annotations=_annotations(texts, sdrfs, found)
+        | ({"sequence_studies": list(studies)} if studies is not None else {}),
     )
 
 
@@ -146,10 +159,15 @@ def _publication(texts: StudyTexts) -> Publication:
     return next((each for each in checked if each.pubmed_id), next(iter(checked), Publication()))
 
 
-def _authors(text: str) -> tuple[str, ...]:
+def _looked_up_authors(publication: Row) -> tuple[str, ...]:
+    authors = publication.get("authors")
+    return tuple(filter(None, map(as_text, authors))) if isinstance(authors, list | tuple) else ()
+
+
+def _authors(names: str) -> tuple[str, ...]:
     """Authors of a list that is separated by semicolons, or else by commas."""
-    separator = r"\s*;\s*" if ";" in text else r"\s*,\s*(?:and\s+)?|\s+and\s+"
-    return tuple(filter(None, (part.strip().rstrip(".") for part in re.split(separator, text))))
+    separator = r"\s*;\s*" if ";" in names else r"\s*,\s*(?:and\s+)?|\s+and\s+"
+    return tuple(filter(None, (part.strip().rstrip(".") for part in re.split(separator, names))))
 
 
 def _annotations(texts: StudyTexts, sdrfs: Sequence[Sdrf], found: Assays) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from refinebio_assets.survey.geo_files import supplementary_urls
 from refinebio_assets.survey.geo_samples import GeoSample, SeriesContext, survey_sample
 from refinebio_assets.survey.harmonisation_rules import HARMONISATION_VERSION
 from refinebio_assets.survey.registry import PlatformRegistry
+from refinebio_assets.survey.sequence_links import SequenceLinks, found_studies, linked_studies
 
 NO_DESCRIPTION = "No description."
 
@@ -55,8 +56,8 @@ def survey_geo(payload: Mapping[str, Any], registry: PlatformRegistry) -> Survey
     """Turn the metadata of a GEO series into records.
 
     Args:
-        payload: ``source_metadata`` of the series: ``accession, series, platforms, samples`` and, if there is one,
-            ``publication``.
+        payload: ``source_metadata`` of the series: ``accession, series, platforms, samples`` and, if they were looked
+            up, ``publication`` and ``sequence_studies``, the sequencing studies that ENA has for its reads.
         registry: Supported platforms.
 
     Returns:
@@ -79,6 +80,7 @@ def survey_geo(payload: Mapping[str, Any], registry: PlatformRegistry) -> Survey
         files=supplementary_urls(series),
         types=all_values(series, "type"),
         registry=registry,
+        sequence_studies=found_studies(payload),
     )
     surveyed = [survey_sample(gsm, described.get(gsm), context) for gsm in sorted({*described, *listed}, key=_number)]
     coverage = Counter(key for sample in surveyed for key in sample.unmatched_keys)
@@ -89,11 +91,48 @@ def survey_geo(payload: Mapping[str, Any], registry: PlatformRegistry) -> Survey
         "malformed_lines": payload.get("malformed_lines", 0),
         "harmonisation_version": HARMONISATION_VERSION,
     }
+    samples = tuple(sample.surveyed for sample in surveyed)
+    studies = context.relations.sra_studies if context.sequence_studies is None else context.sequence_studies
     return SurveyResult(
         experiment=_experiment(payload, series, context, surveyed, described, counts=counts),
-        samples=tuple(sample.surveyed for sample in surveyed),
+        samples=samples,
         coverage=dict(sorted(coverage.items())),
+        linked_studies=linked_studies(studies, samples),
     )
+
+
+def geo_links(payload: Mapping[str, Any]) -> SequenceLinks:
+    """Where a series says its reads are. Raises as :func:`survey_geo`.
+
+    The project of a series is only given if its samples or the series itself are in the sequence archives (GEO makes
+    projects for arrays, too), that of a superseries never: it is an umbrella.
+    """
+    accession = _series_accession(payload)
+    series = relations(_series_attributes(accession, rows_field(payload, "series")))
+    samples = _described_samples(rows_field(payload, "samples")).values()
+    parts = (
+        experiment
+        for entity in samples
+        for experiment in relations(as_mapping(entity.get("attributes", {}), "payload.samples")).sra_experiments
+    )
+    distinct = tuple(sorted(set(parts), key=lambda each: (each[:3], int(each[3:]))))
+    if series.subseries:
+        return SequenceLinks(studies=series.sra_studies, parts=distinct)
+    projects = series.projects if series.sra_studies or distinct else ()
+    return SequenceLinks(studies=series.sra_studies, projects=projects, parts=distinct)
+
+
+def geo_samples(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """The GSMs that a payload describes or its series lists. Raises as :func:`survey_geo`."""
+    series = _series_attributes(_series_accession(payload), rows_field(payload, "series"))
+    listed = filter(None, (accession_of(each, _SAMPLES) for each in all_values(series, "sample_id")))
+    return tuple(sorted({*_described_samples(rows_field(payload, "samples")), *listed}, key=_number))
+
+
+def pubmed_id_of_series(payload: Mapping[str, Any]) -> str | None:
+    """The first PubMed id that a series names, None if none. Raises as :func:`survey_geo`."""
+    series = _series_attributes(_series_accession(payload), rows_field(payload, "series"))
+    return first_value(series, "pubmed_id") or None
 
 
 def _number(gsm: str) -> int:
@@ -184,6 +223,8 @@ def _annotations(
     annotations: dict[str, Any] = {"series": dict(series), "survey": dict(counts)}
     technologies = Counter(sample.surveyed.record.technology.value for sample in surveyed)
     annotations["technologies"] = dict(sorted(technologies.items()))
+    if context.sequence_studies is not None:
+        annotations["sequence_studies"] = list(context.sequence_studies)
     if context.relations.subseries:
         annotations["superseries_of"] = list(context.relations.subseries)
     if context.relations.superseries:

@@ -12,9 +12,9 @@ from refinebio_assets.domain.records import LedgerDecision, OriginalFile
 from refinebio_assets.domain.vocabulary import SampleState
 from refinebio_assets.survey.eligibility import ELIGIBLE_STRATEGY
 from refinebio_assets.survey.microarray_platforms import MicroarrayPlatform
+from refinebio_assets.survey.sequence_links import PROCESSED_FROM_SRA
 
 ELIGIBLE = "eligible"
-PROCESSED_FROM_SRA = "processed_from_sra"
 SUBMITTER_PROCESSED = "submitter_processed"
 PLATFORM_FROM_CEL = "platform_from_cel_header"
 
@@ -27,7 +27,9 @@ class GeoSampleFacts:
         described: Whether the payload describes the sample, not only lists it.
         sequencing: Whether it was sequenced.
         library_strategy: As submitted; empty if not given.
-        sra: Accessions in the sequence archives that the sample or its series is related to, studies first.
+        sra: Accessions in the sequence archives that the sample or its series is related to, studies first; if ENA was
+            asked, those that it has.
+        sra_named: What GEO says about where the reads are.
         organisms: Names of the organisms of the first channel.
         organism: The organism the sample counts for, UPPER_SNAKE; None if none or several are named.
         molecule: What was hybridised, as submitted.
@@ -43,6 +45,7 @@ class GeoSampleFacts:
     sequencing: bool
     library_strategy: str
     sra: tuple[str, ...]
+    sra_named: tuple[str, ...]
     organisms: tuple[str, ...]
     organism: str | None
     molecule: str
@@ -103,7 +106,10 @@ def _sequenced(facts: GeoSampleFacts) -> LedgerDecision | None:
     if not facts.sequencing:
         return None
     if not facts.sra:
-        message = "The sample was sequenced, but GEO does not say where in the sequence archives its reads are."
+        told = "GEO does not say where in the sequence archives its reads are"
+        if facts.sra_named:
+            told = f"ENA has no public study with the reads that GEO names ({', '.join(facts.sra_named)})"
+        message = f"The sample was sequenced, but {told}."
         return LedgerDecision(state=SampleState.NO_RAW_FILE, reason="no_sra_study", message=message)
     message = f"The sample was sequenced; its reads are processed from the sequence archive, as {', '.join(facts.sra)}."
     return LedgerDecision(state=SampleState.SUPERSEDED, reason=PROCESSED_FROM_SRA, message=message)

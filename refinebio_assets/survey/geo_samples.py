@@ -42,6 +42,7 @@ class SeriesContext:
         platform_ids: The platforms that the series names.
         files: Addresses of its supplementary files.
         types: Its types (``Expression profiling by array``).
+        sequence_studies: The sequencing studies that ENA has for its reads; None if ENA was not asked.
     """
 
     accession: str
@@ -51,6 +52,7 @@ class SeriesContext:
     files: tuple[str, ...]
     types: tuple[str, ...]
     registry: PlatformRegistry
+    sequence_studies: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,12 +157,13 @@ def _facts(
     organisms = tuple(dict.fromkeys(filter(None, all_values(attributes, "organism_ch1"))))
     columns = table.get("columns")
     rows = table.get("rows")
-    sra = context.relations.sra_studies or related.sra_experiments or context.relations.projects
+    named = context.relations.sra_studies or related.sra_experiments or context.relations.projects
     return GeoSampleFacts(
         described=bool(attributes),
         sequencing=platform.technology is Technology.RNA_SEQ,
         library_strategy=first_value(attributes, "library_strategy"),
-        sra=sra,
+        sra=named if context.sequence_studies is None else context.sequence_studies,
+        sra_named=named,
         organisms=organisms,
         organism=_organism(organisms, platform, context),
         molecule=first_value(attributes, "molecule_ch1"),

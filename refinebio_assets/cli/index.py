@@ -9,11 +9,16 @@ import click
 from refinebio_assets.cli.common import emit, json_option, progress, read_settings, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from refinebio_assets.domain.errors import RefinebioError
     from refinebio_assets.domain.records import GenomeSource
     from refinebio_assets.domain.vocabulary import IndexLength
     from refinebio_assets.runs import RunFailure, Session
+    from resources.archives.ensembl import Ensembl
+
+PARTITIONS_AT_ONCE = 200
+"""Organisms of a whole division that become partitions in one call."""
 
 
 @click.group()
@@ -24,7 +29,7 @@ def index() -> None:
 @index.command()
 @click.option("--organism", "organisms", multiple=True, required=True, help="Scientific name; once per organism.")
 @click.option("--division", help="Ensembl division (EnsemblPlants …); found by itself if not given.")
-@click.option("--release", help="Ensembl (Genomes) release; the current one if not given.")
+@click.option("--release", help="Ensembl (Genomes) release, with its assembly; the current one if not given.")
 @click.option("--length", type=click.Choice(["short", "long", "both"]), default="both", show_default=True)
 @click.option("--fasta", type=click.Path(), help="Your own genome FASTA instead of Ensembl's (with --gtf).")
 @click.option("--gtf", type=click.Path(), help="Your own annotation.")
@@ -104,24 +109,63 @@ def _describe(session: Session, organism: str, length: IndexLength, failed: RunF
 
 
 def survey_genome(session: Session, query: str) -> GenomeSource:
-    """Find an organism's genome ("Danio rerio", "Caenorhabditis elegans, EnsemblMetazoa") and remember where it is."""
+    """Find an organism's genome ("Danio rerio", "Caenorhabditis elegans, EnsemblMetazoa") and remember where it is.
+
+    Raises:
+        InputError: The query names a whole division.
+        RefinebioError: The genome was not found.
+    """
+    from refinebio_assets.domain.errors import InputError, RefinebioError
+    from refinebio_assets.survey.ensembl import parse_organism_query
+
+    if parse_organism_query(query).organism is None:
+        message = f"{query.strip()!r} names a whole division."
+        raise InputError(message, remedy='Name an organism, as in "Caenorhabditis elegans, EnsemblMetazoa".')
+    ((_, found),) = survey_genomes(session, query)
+    if isinstance(found, RefinebioError):
+        raise found
+    return found
+
+
+def survey_genomes(session: Session, query: str) -> Iterator[tuple[str, GenomeSource | RefinebioError]]:
+    """Find the genome of an organism, or those of a whole division (", EnsemblPlants"), and remember where they are.
+
+    Returns:
+        For each species its UPPER_SNAKE name, and its genome or the error. Found ones have become partitions.
+
+    Raises:
+        RefinebioError: The query is none, or Ensembl does not tell which species there are.
+    """
+    from refinebio_assets.domain.records import GenomeSource
     from refinebio_assets.partitions import add_organisms
     from refinebio_assets.rna_seq.index_run import remember_genome
-    from refinebio_assets.survey.ensembl import parse_organism_query
-    from refinebio_assets.survey.genomes import find_genome
     from resources.archives import Archives
 
-    asked = parse_organism_query(query)
+    waiting: list[str] = []
     with Archives.from_settings(session.settings) as archives:
-        source = find_genome(
-            archives.ensembl,
-            asked.organism or query,
-            division=asked.division.value if asked.division else None,
-            release=session.settings.ensembl_release,
-        )
-    remember_genome(session.catalog, source)
-    add_organisms(session.instance, [source.organism])
-    return source
+        try:
+            for organism, found in _find(archives.ensembl, query, session.settings.ensembl_release):
+                if isinstance(found, GenomeSource):
+                    remember_genome(session.catalog, found)
+                    waiting.append(found.organism)
+                if len(waiting) == PARTITIONS_AT_ONCE:
+                    add_organisms(session.instance, waiting)
+                    waiting.clear()
+                yield organism, found
+        finally:
+            add_organisms(session.instance, waiting)
+
+
+def _find(ensembl: Ensembl, query: str, release: str | None) -> Iterable[tuple[str, GenomeSource | RefinebioError]]:
+    from refinebio_assets.survey.ensembl import parse_organism_query
+    from refinebio_assets.survey.genomes import find_genome, find_genomes
+
+    asked = parse_organism_query(query)
+    division = asked.division.value if asked.division else None
+    if asked.organism is None and division is not None:
+        return find_genomes(ensembl, division, release=release)
+    found = find_genome(ensembl, asked.organism or query, division=division, release=release)
+    return [(found.organism, found)]
 
 
 def build_indices(session: Session, organism: str, *, report: Callable[[str], None]) -> list[RunFailure]:

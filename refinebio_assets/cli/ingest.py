@@ -11,6 +11,7 @@ import click
 from refinebio_assets.cli.common import emit, json_option, progress, read_settings, say, table
 
 if TYPE_CHECKING:
+    from refinebio_assets.domain.records import GenomeSource
     from refinebio_assets.runs import RunFailure, Session
 
 UNDER_WAY = {"surveyed", "downloaded", "quantified"}
@@ -68,7 +69,8 @@ def is_organism(query: str) -> bool:
 def survey(accessions: tuple[str, ...], file: str | None, as_json: bool) -> None:
     """Record what the archives say about experiments, and a state with a reason for every sample.
 
-    An organism name ("Danio rerio", "Caenorhabditis elegans, EnsemblMetazoa") surveys its transcriptome.
+    An organism name ("Danio rerio", "Caenorhabditis elegans, EnsemblMetazoa") surveys its transcriptome, a division
+    (", EnsemblPlants") those of all its species.
     """
     queries = read_queries(accessions, file)
     _run(queries, as_json=as_json, ingesting=False, early=False)
@@ -118,7 +120,7 @@ def _work(session: Session, queries: list[str], *, as_json: bool, ingesting: boo
             bar.describe(query)
             target = targets.get(query)
             if target is None:
-                items.append(_organism(session, query, bar.describe, ingesting))
+                items += _organisms(session, query, bar.describe, ingesting)
             elif target.experiment is None:
                 items.append(_problem(query, target.error))
             else:
@@ -166,16 +168,29 @@ def describe_experiment(
     }
 
 
-def _organism(session: Session, query: str, report: Any, ingesting: bool) -> dict[str, Any]:
-    from refinebio_assets.cli.index import build_indices, survey_genome
+def _organisms(session: Session, query: str, report: Any, ingesting: bool) -> list[dict[str, Any]]:
+    """One item for an organism, one for each species of a whole division (", EnsemblPlants")."""
+    from refinebio_assets.cli.index import survey_genomes
     from refinebio_assets.domain.errors import RefinebioError
 
+    items: list[dict[str, Any]] = []
     try:
         report(f"{query}: asking Ensembl")
-        source = survey_genome(session, query)
-        failures = build_indices(session, source.organism, report=report) if ingesting else []
+        for organism, found in survey_genomes(session, query):
+            report(f"{query}: {organism}")
+            if isinstance(found, RefinebioError):
+                items.append(_problem(query, found) | {"organism": organism})
+            else:
+                items.append(_organism(session, query, found, report, ingesting))
     except RefinebioError as error:
-        return _problem(query, error)
+        items.append(_problem(query, error))
+    return items
+
+
+def _organism(session: Session, query: str, source: GenomeSource, report: Any, ingesting: bool) -> dict[str, Any]:
+    from refinebio_assets.cli.index import build_indices
+
+    failures = build_indices(session, source.organism, report=report) if ingesting else []
     return {
         "query": query,
         "outcome": "failed" if failures else "done",

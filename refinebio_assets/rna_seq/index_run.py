@@ -222,7 +222,7 @@ def _fetch(file: OriginalFile, folder: Path, archives: Archives) -> Path:
         return Path(file.url.removeprefix("file://"))
     destination = folder / file.filename
     if not destination.exists():
-        archives.client.download(file.url, destination, size_bytes=file.size_bytes, md5=file.md5)
+        archives.ensembl.download(file.url, destination, size_bytes=file.size_bytes, md5=file.md5)
     return destination
 
 

@@ -1,13 +1,14 @@
 """Which genome of Ensembl stands for an organism.
 
-Source: Ensembl's REST end points ``info/species`` (vertebrates) and ``info/genomes/division`` (the other divisions).
+Sources: Ensembl's REST end points ``info/species`` (vertebrates) and ``info/genomes/division`` (the other divisions),
+which know the current release, and the tables ``species_{division}.txt`` of any release on the file servers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -52,6 +53,7 @@ class EnsemblSpecies:
         organism: UPPER_SNAKE name of the species it stands for.
         taxonomy_id: NCBI taxon of the species (not of the strain).
         strain: The strain, where one was chosen to stand for the species.
+        assembly_in_files: How file names spell the assembly, where Ensembl says so.
     """
 
     name: str
@@ -60,6 +62,18 @@ class EnsemblSpecies:
     division: EnsemblDivision
     assembly: str
     strain: str | None = None
+    assembly_in_files: str | None = None
+
+
+class NoSuchReleaseError(NotFoundError):
+    """A division has no release of that number."""
+
+    def __init__(self, division: str, release: str) -> None:
+        super().__init__(
+            f"{division} has no release-{release} on the file server.",
+            remedy="Name another release, or build the index from your own --fasta and --gtf.",
+        )
+        self.release = release
 
 
 def parse_division(name: str) -> EnsemblDivision:
@@ -167,7 +181,7 @@ def find_species(
             return select_species(division, species_rows_of(division), query.organism, strain_mapping)
         except NotFoundError as error:
             missing.append(error)
-    if len(missing) == 1:
+    if len(missing) == 1 or all(isinstance(error, NoSuchReleaseError) for error in missing):
         raise missing[0]
     message = f"No Ensembl division has a genome of {query.organism} (asked: {', '.join(divisions)})."
     raise NotFoundError(
@@ -189,7 +203,12 @@ def _species(division: EnsemblDivision, row: Row) -> EnsemblSpecies | None:
     if not assembly or taxonomy_id is None or re.fullmatch(r"[a-z0-9_]*[a-z0-9][a-z0-9_]*", name) is None:
         return None
     return EnsemblSpecies(
-        name=name, organism=organism_key(name), taxonomy_id=taxonomy_id, division=division, assembly=assembly
+        name=name,
+        organism=organism_key(name),
+        taxonomy_id=taxonomy_id,
+        division=division,
+        assembly=assembly,
+        assembly_in_files=text(row, "assembly_default") or None,
     )
 
 
@@ -213,14 +232,7 @@ def _species_of_strain(species: Sequence[EnsemblSpecies], choice: StrainChoice) 
             message,
             remedy="Choose one of them in the strain mapping.",
         )
-    return EnsemblSpecies(
-        name=fitting[0].name,
-        organism=choice.organism,
-        taxonomy_id=choice.species_taxonomy_id,
-        division=fitting[0].division,
-        assembly=fitting[0].assembly,
-        strain=choice.strain,
-    )
+    return replace(fitting[0], organism=choice.organism, taxonomy_id=choice.species_taxonomy_id, strain=choice.strain)
 
 
 def _species_by_name(species: Sequence[EnsemblSpecies], key: str, division: EnsemblDivision) -> EnsemblSpecies:

@@ -6,10 +6,22 @@ vertebrates and https://ftp.ensemblgenomes.ebi.ac.uk/pub/release-N/{plants,fungi
 
 from __future__ import annotations
 
+import logging
+import re
+from pathlib import Path
 from typing import Any
 
-from refinebio_assets.domain.errors import InputError, MalformedPayloadError
+from refinebio_assets.domain.errors import (
+    ArchiveNotFoundError,
+    ChecksumMismatchError,
+    InputError,
+    MalformedPayloadError,
+)
+from resources.archives.bsd_sum import BsdSum, bsd_sum, parse_checksums
+from resources.archives.download import Downloaded
 from resources.archives.http import ArchiveClient
+
+_log = logging.getLogger(__name__)
 
 REST_URL = "https://rest.ensembl.org"
 VERTEBRATES_FILES_URL = "https://ftp.ensembl.org/pub"
@@ -26,6 +38,10 @@ GENOMES_FOLDERS: dict[str, str] = {
 }
 """Divisions of Ensembl Genomes and their folders on the file server."""
 
+CHECKSUMS = "CHECKSUMS"
+"""Name of the file, in every folder of files, that tells their checksums."""
+
+_FOLDER_LINK = re.compile(r"""href=["'](?:\./)?([A-Za-z0-9_]+)/["']""")
 _JSON = {"content-type": "application/json"}
 
 
@@ -109,6 +125,61 @@ class Ensembl:
         else:
             folder = f"{GENOMES_FILES_URL}/release-{release}/{GENOMES_FOLDERS[division]}"
         return self._client.get_text(f"{folder}/species_{division}.txt")
+
+    def folders(self, url: str) -> list[str]:
+        """Names of the folders in a folder of a file server, from the page that lists them.
+
+        Raises:
+            ArchiveNotFoundError: There is no such folder.
+            TransientArchiveError: The server is unwell.
+        """
+        return list(dict.fromkeys(_FOLDER_LINK.findall(self._client.get_page(url))))
+
+    def filenames(self, url: str) -> list[str]:
+        """Names of the files in a folder, from its ``CHECKSUMS``; none if it has no such file.
+
+        Raises:
+            TransientArchiveError: The server is unwell.
+        """
+        return list(self._checksums(url))
+
+    def download(
+        self, url: str, destination: Path, *, size_bytes: int | None = None, md5: str | None = None
+    ) -> Downloaded:
+        """Fetch a file and hold it against the ``CHECKSUMS`` of its folder; once more if it differs.
+
+        A folder without ``CHECKSUMS``, or one that does not name the file, is noted in the log: then size and complete
+        gzip data are what is checked.
+
+        Args:
+            url: Address of the file.
+            destination: As for :meth:`ArchiveClient.download`.
+            size_bytes: As for :meth:`ArchiveClient.download`.
+            md5: As for :meth:`ArchiveClient.download`.
+
+        Raises:
+            ChecksumMismatchError: The checksum is wrong also after downloading afresh; nothing is left.
+            TransientArchiveError, ArchiveNotFoundError: As :meth:`ArchiveClient.download`.
+        """
+        folder, _, filename = url.rpartition("/")
+        expected = self._checksums(folder).get(filename)
+        if expected is None:
+            _log.warning("Ensembl tells no checksum of %s: only its size and compression are checked.", url)
+            return self._client.download(url, destination, size_bytes=size_bytes, md5=md5)
+        for _ in range(2):
+            downloaded = self._client.download(url, destination, size_bytes=size_bytes, md5=md5)
+            found = bsd_sum(destination)
+            if found == expected:
+                return downloaded
+            destination.unlink()
+        message = f"The checksum of {url} is {found}, not {expected} as Ensembl's CHECKSUMS has it."
+        raise ChecksumMismatchError(message, url=url, remedy="Try again later; Ensembl may be changing the file.")
+
+    def _checksums(self, folder: str) -> dict[str, BsdSum]:
+        try:
+            return parse_checksums(self._client.get_text(f"{folder}/{CHECKSUMS}"))
+        except ArchiveNotFoundError:
+            return {}
 
 
 def files_root(division: str, release: str) -> str:

@@ -1,0 +1,1 @@
+"""Organism-wide artefacts: quantile normalisation, QN targets and compendia."""

@@ -1,0 +1,326 @@
+/* Sorting and ranking of samples for quantile normalisation.
+ *
+ * Works on matrices with samples in rows, so that a sample is contiguous. A sample's values are sorted by a least
+ * significant digit radix sort (11 bits a pass) of order-preserving integer keys: float32 keys travel with their
+ * position in one 64-bit word, float64 keys beside it. NaN is a missing value and takes no part.
+ *
+ * add_sorted(rows, sums)             adds each row, sorted, to sums; rows with missing values are stretched
+ * apply(rows, target, out)           replaces values by those of the target at their rank
+ *
+ * The semantics of ties, missing values and of targets of another length are those of Bioconductor's preprocessCore
+ * (normalize.quantiles.determine.target and normalize.quantiles.use.target, version 1.60).
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define BITS 11
+#define BUCKETS (1 << BITS)
+#define PASSES_32 3
+#define PASSES_64 6
+#define MOST_GENES ((Py_ssize_t)1 << 31) /* positions are 32 bits */
+
+typedef struct {
+    uint64_t key;
+    uint32_t position;
+} Keyed;
+
+/* Workspace of one call: two buffers of n entries each. */
+typedef struct {
+    void *from, *to;
+} Buffers;
+
+/* Order-preserving keys; -0.0 counts as 0.0, because the two are equal and so are ties. */
+static inline uint32_t key_of_float(float value) {
+    uint32_t bits;
+    value += 0.0f;
+    memcpy(&bits, &value, sizeof bits);
+    return bits ^ ((uint32_t)((int32_t)bits >> 31) | 0x80000000u);
+}
+
+static inline float float_of_key(uint32_t key) {
+    uint32_t bits = key & 0x80000000u ? key ^ 0x80000000u : ~key;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint64_t key_of_double(double value) {
+    uint64_t bits;
+    value += 0.0;
+    memcpy(&bits, &value, sizeof bits);
+    return bits ^ ((uint64_t)((int64_t)bits >> 63) | 0x8000000000000000u);
+}
+
+static inline double double_of_key(uint64_t key) {
+    uint64_t bits = key & 0x8000000000000000u ? key ^ 0x8000000000000000u : ~key;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Counts -> starts. Answers whether all keys share one digit, so that the pass moves nothing. */
+static int starts_of(uint32_t *counts, uint32_t n) {
+    uint32_t start = 0;
+    for (int bucket = 0; bucket < BUCKETS; bucket++) {
+        uint32_t count = counts[bucket];
+        if (count == n) return 1;
+        counts[bucket] = start;
+        start += count;
+    }
+    return 0;
+}
+
+/* Present values of a float32 row as key << 32 | position, sorted; returns how many. The result is in buffers->from. */
+static uint32_t sort_floats(const float *row, Py_ssize_t genes, Buffers *buffers) {
+    static const int SHIFT[PASSES_32] = {32, 32 + BITS, 32 + 2 * BITS};
+    uint32_t counts[PASSES_32][BUCKETS];
+    memset(counts, 0, sizeof counts);
+    uint64_t *from = buffers->from, *to = buffers->to;
+    uint32_t n = 0;
+    for (Py_ssize_t i = 0; i < genes; i++) {
+        if (isnan(row[i])) continue;
+        uint32_t key = key_of_float(row[i]);
+        counts[0][key & (BUCKETS - 1)]++;
+        counts[1][(key >> BITS) & (BUCKETS - 1)]++;
+        counts[2][key >> (2 * BITS)]++;
+        from[n++] = (uint64_t)key << 32 | (uint32_t)i;
+    }
+    for (int pass = 0; pass < PASSES_32; pass++) {
+        if (starts_of(counts[pass], n)) continue;
+        for (uint32_t i = 0; i < n; i++) to[counts[pass][(from[i] >> SHIFT[pass]) & (BUCKETS - 1)]++] = from[i];
+        uint64_t *swapped = from;
+        from = to;
+        to = swapped;
+    }
+    buffers->from = from;
+    buffers->to = to;
+    return n;
+}
+
+/* The same for float64. */
+static uint32_t sort_doubles(const double *row, Py_ssize_t genes, Buffers *buffers) {
+    uint32_t counts[PASSES_64][BUCKETS];
+    memset(counts, 0, sizeof counts);
+    Keyed *from = buffers->from, *to = buffers->to;
+    uint32_t n = 0;
+    for (Py_ssize_t i = 0; i < genes; i++) {
+        if (isnan(row[i])) continue;
+        uint64_t key = key_of_double(row[i]);
+        for (int pass = 0; pass < PASSES_64; pass++) counts[pass][(key >> (pass * BITS)) & (BUCKETS - 1)]++;
+        from[n].key = key;
+        from[n++].position = (uint32_t)i;
+    }
+    for (int pass = 0; pass < PASSES_64; pass++) {
+        if (starts_of(counts[pass], n)) continue;
+        for (uint32_t i = 0; i < n; i++) to[counts[pass][(from[i].key >> (pass * BITS)) & (BUCKETS - 1)]++] = from[i];
+        Keyed *swapped = from;
+        from = to;
+        to = swapped;
+    }
+    buffers->from = from;
+    buffers->to = to;
+    return n;
+}
+
+/* A sorted vector at a share of its length (0 first, 1 last), linear in between. Positions within four roundings of a
+ * whole one count as whole, as in preprocessCore. */
+static double at_share(const double *sorted, Py_ssize_t length, double share) {
+    double place = 1.0 + ((double)length - 1.0) * share;
+    double whole = floor(place + 4 * DBL_EPSILON), rest = place - whole;
+    if (fabs(rest) <= 4 * DBL_EPSILON) rest = 0.0;
+    Py_ssize_t index = (Py_ssize_t)(whole + 0.5);
+    if (index < 1) return sorted[0];
+    if (index >= length) return sorted[length - 1];
+    return rest == 0.0 ? sorted[index - 1] : (1.0 - rest) * sorted[index - 1] + rest * sorted[index];
+}
+
+/* The target's value for an average rank (1-based, .5 for ties) among n present values of a sample of `genes`. */
+static double value_at_rank(const double *target, Py_ssize_t length, double rank, uint32_t n, int same_length) {
+    if (same_length) {
+        Py_ssize_t whole = (Py_ssize_t)rank;
+        return rank - (double)whole > 0.4 ? 0.5 * (target[whole - 1] + target[whole]) : target[whole - 1];
+    }
+    /* a lone value has no place in an order: it gets the middle of the target */
+    return at_share(target, length, n > 1 ? (rank - 1.0) / ((double)n - 1.0) : 0.5);
+}
+
+/* Adds one sorted row of n present values to sums; scratch takes the values of a row with missing ones. */
+#define ADD_ROW(KEYED, KEY_OF_ENTRY, VALUE_OF_KEY)                                                                     \
+    do {                                                                                                               \
+        const KEYED *sorted = buffers->from;                                                                           \
+        if ((Py_ssize_t)n == genes) {                                                                                  \
+            for (Py_ssize_t i = 0; i < genes; i++) sums[i] += (double)VALUE_OF_KEY(KEY_OF_ENTRY(sorted[i]));           \
+        } else if (n > 0) {                                                                                            \
+            for (uint32_t i = 0; i < n; i++) scratch[i] = (double)VALUE_OF_KEY(KEY_OF_ENTRY(sorted[i]));               \
+            for (Py_ssize_t i = 0; i < genes; i++)                                                                     \
+                sums[i] += at_share(scratch, n, genes > 1 ? (double)i / ((double)genes - 1.0) : 0.5);                  \
+        }                                                                                                              \
+    } while (0)
+
+/* Writes the target's values to the places of one sorted row. */
+#define WRITE_ROW(TYPE, KEYED, KEY_OF_ENTRY, POSITION_OF_ENTRY)                                                        \
+    do {                                                                                                               \
+        const KEYED *sorted = buffers->from;                                                                           \
+        TYPE *line = out;                                                                                              \
+        int same_length = (Py_ssize_t)n == genes && genes == length;                                                   \
+        if ((Py_ssize_t)n < genes)                                                                                     \
+            for (Py_ssize_t i = 0; i < genes; i++) line[i] = (TYPE)NAN;                                                \
+        for (uint32_t i = 0; i < n;) {                                                                                 \
+            uint32_t end = i + 1;                                                                                      \
+            while (end < n && KEY_OF_ENTRY(sorted[end]) == KEY_OF_ENTRY(sorted[i])) end++;                             \
+            double rank = 0.5 * ((double)i + 1.0 + (double)end);                                                       \
+            TYPE value = (TYPE)value_at_rank(target, length, rank, n, same_length);                                    \
+            for (; i < end; i++) line[POSITION_OF_ENTRY(sorted[i])] = value;                                           \
+        }                                                                                                              \
+    } while (0)
+
+#define PACKED_KEY(entry) ((uint32_t)((entry) >> 32))
+#define PACKED_POSITION(entry) ((uint32_t)(entry))
+#define KEYED_KEY(entry) ((entry).key)
+#define KEYED_POSITION(entry) ((entry).position)
+
+static void add_row(const void *row, int is_double, Py_ssize_t genes, double *sums, double *scratch, Buffers *buffers) {
+    if (is_double) {
+        uint32_t n = sort_doubles(row, genes, buffers);
+        ADD_ROW(Keyed, KEYED_KEY, double_of_key);
+    } else {
+        uint32_t n = sort_floats(row, genes, buffers);
+        ADD_ROW(uint64_t, PACKED_KEY, float_of_key);
+    }
+}
+
+static void apply_row(const void *row, int is_double, Py_ssize_t genes, const double *target, Py_ssize_t length,
+                      void *out, Buffers *buffers) {
+    if (is_double) {
+        uint32_t n = sort_doubles(row, genes, buffers);
+        WRITE_ROW(double, Keyed, KEYED_KEY, KEYED_POSITION);
+    } else {
+        uint32_t n = sort_floats(row, genes, buffers);
+        WRITE_ROW(float, uint64_t, PACKED_KEY, PACKED_POSITION);
+    }
+}
+
+/* A C-contiguous buffer of float32 or float64 with `ndim` dimensions. */
+static int get_array(PyObject *object, Py_buffer *view, int ndim, int writable, const char *name) {
+    int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (writable ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(object, view, flags) < 0) return -1;
+    int known = view->format && (strcmp(view->format, "d") == 0 || strcmp(view->format, "f") == 0);
+    if (known && view->ndim == ndim) return 0;
+    PyErr_Format(PyExc_ValueError, "%s must be float32 or float64 with %d dimension(s)", name, ndim);
+    PyBuffer_Release(view);
+    return -1;
+}
+
+static int is_double(const Py_buffer *view) { return view->format[0] == 'd'; }
+
+static int get_vector(PyObject *object, Py_buffer *view, int writable, const char *name) {
+    if (get_array(object, view, 1, writable, name) < 0) return -1;
+    if (is_double(view)) return 0;
+    PyErr_Format(PyExc_ValueError, "%s must be float64", name);
+    PyBuffer_Release(view);
+    return -1;
+}
+
+static int get_buffers(Buffers *buffers, Py_ssize_t genes) {
+    if (genes >= MOST_GENES) {
+        PyErr_SetString(PyExc_ValueError, "a sample may have at most 2^31 - 1 genes");
+        return -1;
+    }
+    size_t bytes = ((size_t)genes + 1) * sizeof(Keyed);
+    buffers->from = PyMem_RawMalloc(bytes);
+    buffers->to = PyMem_RawMalloc(bytes);
+    if (buffers->from && buffers->to) return 0;
+    PyMem_RawFree(buffers->from);
+    PyMem_RawFree(buffers->to);
+    PyErr_NoMemory();
+    return -1;
+}
+
+static void free_buffers(Buffers *buffers) {
+    PyMem_RawFree(buffers->from);
+    PyMem_RawFree(buffers->to);
+}
+
+static PyObject *add_sorted(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *rows_object, *sums_object, *result = NULL;
+    Py_buffer rows, sums;
+    Buffers buffers;
+    if (!PyArg_ParseTuple(args, "OO:add_sorted", &rows_object, &sums_object)) return NULL;
+    if (get_array(rows_object, &rows, 2, 0, "rows") < 0) return NULL;
+    if (get_vector(sums_object, &sums, 1, "sums") < 0) goto no_sums;
+    Py_ssize_t samples = rows.shape[0], genes = rows.shape[1];
+    if (sums.shape[0] != genes) {
+        PyErr_SetString(PyExc_ValueError, "sums must be as long as a row");
+        goto no_buffers;
+    }
+    if (get_buffers(&buffers, genes) < 0) goto no_buffers;
+    double *scratch = PyMem_RawMalloc(((size_t)genes + 1) * sizeof(double));
+    if (!scratch) {
+        PyErr_NoMemory();
+        goto no_scratch;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    for (Py_ssize_t i = 0; i < samples; i++)
+        add_row((const char *)rows.buf + i * genes * rows.itemsize, is_double(&rows), genes, sums.buf, scratch, &buffers);
+    Py_END_ALLOW_THREADS;
+    result = Py_NewRef(Py_None);
+    PyMem_RawFree(scratch);
+no_scratch:
+    free_buffers(&buffers);
+no_buffers:
+    PyBuffer_Release(&sums);
+no_sums:
+    PyBuffer_Release(&rows);
+    return result;
+}
+
+static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *rows_object, *target_object, *out_object, *result = NULL;
+    Py_buffer rows, target, out;
+    Buffers buffers;
+    if (!PyArg_ParseTuple(args, "OOO:apply", &rows_object, &target_object, &out_object)) return NULL;
+    if (get_array(rows_object, &rows, 2, 0, "rows") < 0) return NULL;
+    if (get_vector(target_object, &target, 0, "target") < 0) goto no_target;
+    if (get_array(out_object, &out, 2, 1, "out") < 0) goto no_out;
+    Py_ssize_t samples = rows.shape[0], genes = rows.shape[1];
+    if (out.shape[0] != samples || out.shape[1] != genes || is_double(&out) != is_double(&rows) || !target.shape[0]) {
+        PyErr_SetString(PyExc_ValueError, "out must have the shape and type of rows, and target at least one value");
+        goto no_buffers;
+    }
+    if (get_buffers(&buffers, genes) < 0) goto no_buffers;
+    Py_BEGIN_ALLOW_THREADS;
+    for (Py_ssize_t i = 0; i < samples; i++) {
+        Py_ssize_t offset = i * genes * rows.itemsize;
+        apply_row((const char *)rows.buf + offset, is_double(&rows), genes, target.buf, target.shape[0],
+                  (char *)out.buf + offset, &buffers);
+    }
+    Py_END_ALLOW_THREADS;
+    result = Py_NewRef(Py_None);
+    free_buffers(&buffers);
+no_buffers:
+    PyBuffer_Release(&out);
+no_out:
+    PyBuffer_Release(&target);
+no_target:
+    PyBuffer_Release(&rows);
+    return result;
+}
+
+static PyMethodDef METHODS[] = {
+    {"add_sorted", add_sorted, METH_VARARGS,
+     "add_sorted(rows, sums): add each row (samples x genes, float32 or float64), sorted, to sums (float64)."},
+    {"apply", apply, METH_VARARGS,
+     "apply(rows, target, out): write to out (may be rows) the target's values (sorted, float64) at the rows' ranks."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_quantiles", "Sorting and ranking for quantile normalisation.", 0, METHODS,
+    NULL,                  NULL,         NULL,                                              NULL,
+};
+
+PyMODINIT_FUNC PyInit__quantiles(void) { return PyModule_Create(&MODULE); }

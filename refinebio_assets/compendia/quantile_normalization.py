@@ -1,0 +1,167 @@
+"""Quantile normalisation with the semantics of preprocessCore, in blocks of samples.
+
+A *target* is a distribution: as many sorted values as there are genes. Normalising a sample replaces each of its values
+by that of the target at the same rank, so that all samples share one distribution (Bolstad et al. 2003,
+https://doi.org/10.1093/bioinformatics/19.2.185). Ties, missing values and targets of another length are treated as in
+preprocessCore 1.60 (``normalize.quantiles.determine.target`` and ``normalize.quantiles.use.target``):
+
+- tied values get the target's value at their average rank; between two ranks, the mean of both;
+- missing values (NaN) stay missing; the ranks of the others are stretched over the whole target;
+- so are they where sample and target differ in length, with linear interpolation.
+
+Two cases preprocessCore leaves undefined: NaN that is not R's NA counts as missing here (there it is sorted as a
+number), and a lone value gets the middle of the target (there it is divided by zero).
+
+Samples are rows here, because a sample's values then lie together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinebio_assets.compendia._quantiles import add_sorted, apply
+
+Matrix = NDArray[np.floating[Any]]
+"""float32 or float64."""
+
+BLOCK_SAMPLES = 64
+"""Samples that one thread takes at a time. Sums are made per block and added in order, so that the outcome does not
+depend on the number of threads."""
+
+
+class TargetAccumulator:
+    """The mean of sorted samples, made one block at a time: memory for one vector, however many samples there are.
+
+    Args:
+        genes: Genes of a sample.
+    """
+
+    def __init__(self, genes: int) -> None:
+        self.samples = 0
+        self._sums = np.zeros(genes, dtype=np.float64)
+
+    @classmethod
+    def resume(cls, target: NDArray[np.float64], samples: int) -> TargetAccumulator:
+        """Go on from a target of so many samples."""
+        accumulator = cls(len(target))
+        accumulator.samples = samples
+        accumulator._sums += np.sort(target) * samples
+        return accumulator
+
+    def add(self, samples: Matrix, *, threads: int | None = None) -> None:
+        """Take samples into the mean.
+
+        Args:
+            samples: samples x genes, float32 or float64; a sample's missing values are left out and the others
+                stretched over its length. A sample without any value is left out.
+            threads: How many; as many as there are processors if None.
+
+        Raises:
+            ValueError: The samples have another number of genes, or another type.
+        """
+        rows = _as_rows(samples)
+        if rows.shape[1] != len(self._sums):
+            message = f"samples of {rows.shape[1]} genes do not fit into a target of {len(self._sums)}"
+            raise ValueError(message)
+
+        def sums_of(block: Matrix) -> NDArray[np.float64]:
+            sums = np.zeros_like(self._sums)
+            add_sorted(block, sums)
+            return sums
+
+        blocks = [rows[start : start + BLOCK_SAMPLES] for start in range(0, len(rows), BLOCK_SAMPLES)]
+        with ThreadPoolExecutor(_threads(threads)) as pool:
+            for sums in pool.map(sums_of, blocks):
+                self._sums += sums
+        self.samples += int((~np.isnan(rows).all(axis=1)).sum()) if rows.shape[1] else len(rows)
+
+    def target(self) -> NDArray[np.float64]:
+        """The target of the samples so far: one value per gene, ascending.
+
+        Raises:
+            ValueError: No sample was added.
+        """
+        if not self.samples:
+            message = "a target needs at least one sample with values"
+            raise ValueError(message)
+        return self._sums / self.samples
+
+
+def quantile_target(blocks: Iterable[Matrix], *, threads: int | None = None) -> NDArray[np.float64]:
+    """The target of all samples: the mean of their sorted values.
+
+    Args:
+        blocks: Matrices of samples x genes with the same genes, float32 or float64.
+        threads: As in :meth:`TargetAccumulator.add`.
+
+    Returns:
+        As many values as genes, ascending.
+
+    Raises:
+        ValueError: There are no samples, or their numbers of genes differ.
+    """
+    accumulator: TargetAccumulator | None = None
+    for block in blocks:
+        accumulator = accumulator or TargetAccumulator(block.shape[1])
+        accumulator.add(block, threads=threads)
+    return (accumulator or TargetAccumulator(0)).target()
+
+
+def quantile_normalize(
+    samples: Matrix, target: NDArray[np.float64], *, out: Matrix | None = None, threads: int | None = None
+) -> Matrix:
+    """Give samples the distribution of a target.
+
+    Args:
+        samples: samples x genes, float32 or float64. NaN is missing and stays so.
+        target: The distribution, in any order; NaN in it is left out. Its length may differ from the number of genes.
+        out: Where to write; ``samples`` itself is allowed if it is C-contiguous. A new matrix if None.
+        threads: How many; as many as there are processors if None.
+
+    Returns:
+        ``out``: the same shape and type as ``samples``.
+
+    Raises:
+        ValueError: The target has no value, or types or shapes do not fit.
+    """
+    sorted_target = np.sort(np.asarray(target, dtype=np.float64).ravel())
+    sorted_target = sorted_target[~np.isnan(sorted_target)]
+    if not len(sorted_target):
+        message = "a target needs at least one value"
+        raise ValueError(message)
+    rows = _as_rows(samples)
+    result = np.empty_like(rows) if out is None else out
+    if result.shape != rows.shape or result.dtype != rows.dtype or not result.flags.c_contiguous:
+        message = "out must be C-contiguous, with the shape and type of the samples"
+        raise ValueError(message)
+    with ThreadPoolExecutor(_threads(threads)) as pool:
+        blocks = _blocks(len(rows))
+        done: list[Future[None]] = [pool.submit(apply, rows[one], sorted_target, result[one]) for one in blocks]
+        for each in done:
+            each.result()
+    return result
+
+
+def _blocks(samples: int) -> Iterator[slice]:
+    return (slice(start, start + BLOCK_SAMPLES) for start in range(0, samples, BLOCK_SAMPLES))
+
+
+def _as_rows(samples: Matrix) -> Matrix:
+    """C-contiguous, float32 or float64."""
+    if samples.ndim != 2:
+        message = f"samples x genes expected, not {samples.ndim} dimension(s)"
+        raise ValueError(message)
+    if samples.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        message = f"float32 or float64 expected, not {samples.dtype}"
+        raise ValueError(message)
+    return np.ascontiguousarray(samples)
+
+
+def _threads(threads: int | None) -> int:
+    return max(1, threads or len(os.sched_getaffinity(0)))

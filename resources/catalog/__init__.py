@@ -3,20 +3,27 @@
 from resources.catalog.accessions import Resolution
 from resources.catalog.catalog import Catalog
 from resources.catalog.computed_files import ComputedFileInfo
+from resources.catalog.imported_metadata import MetadataImport
 from resources.catalog.ledger import Ledger, LedgerHistoryRow, ReasonCount
 from resources.catalog.ledger_changes import LedgerRow, StateChange
+from resources.catalog.ontologies import ImportedOntology, OntologyImport, OntologySource
 from resources.catalog.results import FileToRecord, RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
 from resources.catalog.survey import SurveyOutcome
+from resources.catalog.term_index import TermIndex
 from resources.catalog.transcriptome_indices import TranscriptomeIndexInfo, TranscriptomeIndexToRecord
 
 __all__ = [
     "Catalog",
     "ComputedFileInfo",
     "FileToRecord",
+    "ImportedOntology",
     "Ledger",
     "LedgerHistoryRow",
     "LedgerRow",
+    "MetadataImport",
+    "OntologyImport",
+    "OntologySource",
     "QuantFileInfo",
     "ReasonCount",
     "RecordedResult",
@@ -26,6 +33,7 @@ __all__ = [
     "SampleToProcess",
     "StateChange",
     "SurveyOutcome",
+    "TermIndex",
     "TranscriptomeIndexInfo",
     "TranscriptomeIndexToRecord",
 ]

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from refinebio_assets.domain.imported_metadata import MetadataEntry
+from refinebio_assets.domain.ontologies import TermRecord
 from refinebio_assets.domain.records import SurveyResult
 from refinebio_assets.domain.vocabulary import IndexLength
 from resources.catalog import (
     accessions,
     computed_files,
     discovery,
+    imported_metadata,
+    ontologies,
     results,
     sample_values,
     samples,
     survey,
     transcriptome_indices,
+    upstream,
 )
 from resources.catalog.accessions import Resolution
 from resources.catalog.computed_files import ComputedFileInfo
+from resources.catalog.discovery_records import DiscoveryRecords
 from resources.catalog.engine import Database, create_catalog_engine
 from resources.catalog.experiment_state import refresh_experiment_state
+from resources.catalog.imported_metadata import MetadataImport
 from resources.catalog.ledger import Ledger
 from resources.catalog.ledger_changes import LedgerRow
+from resources.catalog.linked_studies import linked_studies
+from resources.catalog.ontologies import ImportedOntology, OntologyImport, OntologySource
 from resources.catalog.results import RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
 from resources.catalog.survey import SurveyOutcome
+from resources.catalog.term_index import TermIndex
 from resources.catalog.transcriptome_indices import TranscriptomeIndexInfo, TranscriptomeIndexToRecord
 
 
@@ -43,6 +53,7 @@ class Catalog:
         self._database = database
         self.engine: Engine = database.engine
         self.ledger = Ledger(database)
+        self.discovery = DiscoveryRecords(database)
 
     @classmethod
     def connect(cls, url: str, *, migrate: bool = True) -> Catalog:
@@ -87,6 +98,7 @@ class Catalog:
             ValueError: A sample is listed more than once.
         """
         with self.session() as session:
+            upstream.note_surveyed(session, result.experiment.accession, moment=now())
             return survey.record_survey(session, result, metadata_sha256=metadata_sha256, run_id=run_id)
 
     def refresh_experiment_state(
@@ -108,10 +120,26 @@ class Catalog:
         with self.reading() as session:
             return samples.ledger_completeness(session, experiment)
 
-    def resolve(self, queries: Sequence[str]) -> list[Resolution]:
-        """What each query names, in their order: any accession that an archive gave, in any letter case."""
+    def resolve(self, queries: Sequence[str], *, samples: bool = True) -> list[Resolution]:
+        """What each query names, in their order: any accession that an archive gave, in any letter case.
+
+        Args:
+            queries: Accessions.
+            samples: Whether the samples of the experiments that are named are wanted: 40,000 experiments have more
+                than a million.
+        """
         with self.reading() as session:
-            return accessions.resolve(session, queries)
+            return accessions.resolve(session, queries, samples=samples)
+
+    def own_experiments(self, queries: Sequence[str]) -> dict[str, str]:
+        """The experiment that each query is an accession of its own of, also a superseded one; others are absent."""
+        with self.reading() as session:
+            return accessions.own_experiments(session, queries)
+
+    def linked_studies(self, experiment: str) -> list[str]:
+        """Studies of the sequence archives with the reads of an experiment's samples, surveyed or not."""
+        with self.reading() as session:
+            return linked_studies(session, experiment)
 
     def titles(self, accessions: Sequence[str]) -> dict[str, str]:
         """Titles of experiments and samples by accession; unknown accessions are absent."""
@@ -234,3 +262,59 @@ class Catalog:
         """Set a property of the catalog as a whole."""
         with self.session() as session:
             discovery.write_property(session, name, value)
+
+    def record_ontology(
+        self, source: OntologySource, terms: Sequence[TermRecord], *, dry_run: bool = False
+    ) -> OntologyImport:
+        """Bring the terms of one ontology to what a file says, in one transaction.
+
+        The same file again changes nothing. Terms that the file no longer has become obsolete, unless it is an excerpt.
+
+        Args:
+            source: Where the terms come from.
+            terms: Terms whose ids have the ontology's prefix.
+            dry_run: Only count.
+        """
+        with self.reading() if dry_run else self.session() as session:
+            return ontologies.record_ontology(session, source, terms, dry_run=dry_run)
+
+    def ontologies(self) -> list[ImportedOntology]:
+        """The ontologies that were imported, by prefix."""
+        with self.reading() as session:
+            return ontologies.imported_ontologies(session)
+
+    def term_index(self, prefixes: Sequence[str] | None = None) -> TermIndex:
+        """Finds the term that a name means, in the imported ontologies or those with these prefixes."""
+        return TermIndex(self._database, prefixes)
+
+    def term_labels(self, ids: Iterable[str]) -> dict[str, str]:
+        """Labels of ontology terms; those that are not imported or have none are absent."""
+        with self.reading() as session:
+            return ontologies.term_labels(session, ids)
+
+    def terms_below(self, term: str) -> list[str]:
+        """Ids of a term and of all that are it or a part of it, however far below; obsolete ones are left out."""
+        with self.reading() as session:
+            return ontologies.terms_below(session, term)
+
+    def record_contributed_metadata(
+        self, source_name: str, methods_url: str, entries: Sequence[MetadataEntry], *, dry_run: bool = False
+    ) -> MetadataImport:
+        """Write attributes and keywords that a contribution gives samples, in one transaction.
+
+        The same entries again change nothing; an entry of the same sample and term takes the place of an earlier one.
+        Entries of samples that the catalog does not have are given back.
+
+        Args:
+            source_name: Name of the contribution.
+            methods_url: The page that says how it was made.
+            entries: A few thousand at most; call again for more.
+            dry_run: Only count.
+        """
+        if dry_run:
+            with self.reading() as session:
+                known = imported_metadata.known_contribution_id(session, source_name)
+                return imported_metadata.record_entries(session, entries, contribution=known, dry_run=True)
+        with self.session() as session:
+            contribution = imported_metadata.contribution_id(session, source_name, methods_url)
+            return imported_metadata.record_entries(session, entries, contribution=contribution)

@@ -71,6 +71,15 @@ FAILURE_STATES = frozenset({SampleState.CORRUPT_FILE, SampleState.FAILED_QC, Sam
 """States of samples that were tried and did not make it; they count as eligible but not as quantified."""
 
 
+BLACKLISTED_RUN = "blacklisted_run"
+"""Ledger reason of runs known to be bad: ``failed_qc`` without ever being tried, never offered for processing."""
+
+
+def is_eligible(state: SampleState, reason: str) -> bool:
+    """Whether a sample in this state, for this reason, is to be processed and counts for the tximport rules."""
+    return state not in INELIGIBLE_STATES and reason != BLACKLISTED_RUN
+
+
 MAX_ATTEMPTS = 5
 """How often work that fails for passing reasons is tried; then expression is made without the sample."""
 
@@ -112,5 +121,6 @@ HARMONIZED_FIELDS: tuple[str, ...] = (
     "developmental_stage",
     "compound",
     "time",
+    "dose",
 )
-"""The harmonised sample fields of refine.bio (``title`` is kept beside them)."""
+"""The harmonised sample fields: the thirteen of refine.bio, and the dose (``title`` is kept beside them)."""

@@ -1,6 +1,7 @@
 """Whether a sequencing run can become expression, and if not, why: one decision with a reason code and a sentence.
 
-The rules are asked in the order of :data:`RULES`; the first that objects decides. ``docs/survey.md`` lists the reasons.
+The rules are asked in the order of :data:`RULES`; the first that objects decides. ``docs/eligibility.md`` lists the
+reasons.
 """
 
 from __future__ import annotations
@@ -17,6 +18,34 @@ from refinebio_assets.survey.sra_files import ReadFiles
 
 ELIGIBLE_STRATEGY = "RNA-Seq"
 ELIGIBLE_SOURCE = "TRANSCRIPTOMIC"
+
+INELIGIBLE_SELECTIONS = frozenset(
+    {
+        "5-methylcytidine antibody",
+        "cage",
+        "cf-h",
+        "cf-m",
+        "cf-s",
+        "cf-t",
+        "chip",
+        "chip-seq",
+        "dnase",
+        "hmpr",
+        "mbd2 protein methyl-cpg binding domain",
+        "mda",
+        "mf",
+        "mnase",
+        "msll",
+        "race",
+        "reduced representation",
+        "restriction digest",
+    }
+)
+"""Selections of INSDC's vocabulary (SRA.experiment.xsd, in lower case) that keep DNA, or only ends of transcripts.
+
+Those that say nothing of the kind (``other``, ``unspecified``, ``RANDOM``, ``size fractionation`` …) decide nothing:
+submitters choose them for ordinary RNA-seq.
+"""
 
 _SUPPRESSED = frozenset(
     {"suppressed", "temporary_suppressed", "temporary suppressed", "cancelled", "killed", "withdrawn"}
@@ -144,6 +173,17 @@ def _library_source(_: EligibilityRules, facts: RunFacts) -> LedgerDecision | No
     return LedgerDecision(state=SampleState.WRONG_LIBRARY_STRATEGY, reason="library_source", message=message)
 
 
+def _library_selection(_: EligibilityRules, facts: RunFacts) -> LedgerDecision | None:
+    selection = text(facts.row, "library_selection")
+    if selection.lower() not in INELIGIBLE_SELECTIONS:
+        return None
+    message = (
+        f"The library was selected by {selection}, which keeps ends of transcripts or DNA only; whole transcripts are "
+        "needed to quantify genes."
+    )
+    return LedgerDecision(state=SampleState.WRONG_LIBRARY_STRATEGY, reason="library_selection", message=message)
+
+
 def _no_raw_file(_: EligibilityRules, facts: RunFacts) -> LedgerDecision | None:
     if facts.reads.files:
         return None
@@ -160,7 +200,10 @@ def _no_raw_file(_: EligibilityRules, facts: RunFacts) -> LedgerDecision | None:
 def _blacklisted(rules: EligibilityRules, facts: RunFacts) -> LedgerDecision | None:
     if facts.run not in rules.blacklist:
         return None
-    message = "The run is on the list of runs that are known to give no usable expression and is not processed."
+    message = (
+        "The run is on the list of RNA-seq runs that refine.bio does not process. The list, of April 2019, gives no "
+        "reasons."
+    )
     return LedgerDecision(state=SampleState.FAILED_QC, reason="blacklisted_run", message=message)
 
 
@@ -172,6 +215,7 @@ RULES: tuple[Callable[[EligibilityRules, RunFacts], LedgerDecision | None], ...]
     _single_cell,
     _library_strategy,
     _library_source,
+    _library_selection,
     _no_raw_file,
     _blacklisted,
 )

@@ -10,9 +10,16 @@ from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.errors import NotFoundError
 from refinebio_assets.domain.records import LedgerDecision
-from refinebio_assets.domain.vocabulary import FAILURE_STATES, INELIGIBLE_STATES, LedgerKind, SampleState
+from refinebio_assets.domain.vocabulary import (
+    BLACKLISTED_RUN,
+    FAILURE_STATES,
+    INELIGIBLE_STATES,
+    LedgerKind,
+    SampleState,
+)
 from resources.catalog.ledger import accessions_of_experiment
 from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, ledger_row, read_entries
+from resources.catalog.linked_studies import linked_studies
 from resources.catalog.models import Experiment, LedgerEntry
 
 DONE_STATES = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED})
@@ -39,11 +46,14 @@ def refresh_experiment_state(
     processed: bool = False,
     run_id: str | None = None,
     forget_attempts: bool = False,
+    named_studies: Sequence[str] = (),
 ) -> LedgerRow:
     """Derive the experiment's entry from its samples.
 
-    ``processed`` if the caller says that its expression was just made, or if it was and no sample has been quantified,
-    has failed, or was withdrawn or ruled out since; else ``quantified`` if all eligible samples are; else ``surveyed``.
+    ``superseded`` if all of them are, apart from withdrawn ones: their data is in the studies that the message names
+    (``named_studies``, and those that the catalog knows to be linked). ``processed`` if the caller says that its
+    expression was just made, or if it was and no sample has been quantified, has failed, or was withdrawn or ruled out
+    since; else ``quantified`` if all eligible samples are; else ``surveyed``.
 
     Raises:
         NotFoundError: The catalog has no such experiment.
@@ -59,7 +69,9 @@ def refresh_experiment_state(
             select(LedgerEntry).join(accessions, accessions.c.accession == LedgerEntry.accession)
         )
     ]
-    decision = experiment_decision(samples, processed=processed or _still_processed(before, samples))
+    decision = _supersession(session, experiment, samples, named_studies) or experiment_decision(
+        samples, processed=processed or _still_processed(before, samples)
+    )
     change = StateChange(
         accession=experiment,
         kind=LedgerKind.EXPERIMENT,
@@ -72,6 +84,19 @@ def refresh_experiment_state(
     return read_entries(session, [experiment])[experiment]
 
 
+def _supersession(
+    session: Session, experiment: str, samples: Sequence[LedgerRow], named: Sequence[str]
+) -> LedgerDecision | None:
+    """The decision for an experiment whose samples are all processed elsewhere; None for others."""
+    present = [sample for sample in samples if sample.state is not SampleState.WITHDRAWN_UPSTREAM]
+    if not present or any(sample.state is not SampleState.SUPERSEDED for sample in present):
+        return None
+    studies = sorted({*named, *linked_studies(session, experiment)})
+    where = ", ".join(studies) or "a study of the sequence archives that is not known yet"
+    message = f"All {len(present)} samples are processed from their reads in the sequence archives: {where}."
+    return LedgerDecision(state=SampleState.SUPERSEDED, reason="all_samples_superseded", message=message)
+
+
 def _still_processed(before: LedgerRow | None, samples: Sequence[LedgerRow]) -> bool:
     if before is None or before.state is not SampleState.PROCESSED:
         return False
@@ -81,10 +106,12 @@ def _still_processed(before: LedgerRow | None, samples: Sequence[LedgerRow]) -> 
 
 def experiment_decision(samples: Sequence[LedgerRow], *, processed: bool) -> LedgerDecision:
     """State, reason and message of an experiment with these samples."""
-    counts = Counter(sample.state for sample in samples)
+    blacklisted = sum(sample.reason == BLACKLISTED_RUN for sample in samples)
+    counts = Counter(sample.state for sample in samples if sample.reason != BLACKLISTED_RUN)
     eligible = sum(count for state, count in counts.items() if state not in INELIGIBLE_STATES)
     done = sum(counts[state] for state in DONE_STATES)
     others = "".join(f"; {counts[state]} {words}" for state, words in _WORDS.items() if counts[state])
+    others += f"; {blacklisted} on the list of runs known to be bad" if blacklisted else ""
     if processed:
         message = f"Expression of {done} of {eligible} eligible samples is ready{others}."
         return LedgerDecision(state=SampleState.PROCESSED, reason="expression_ready", message=message)

@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy import CompoundSelect, func, or_, select
 from sqlalchemy.orm import aliased
 
+from refinebio_assets.domain.accessions import mirrored_series, names_same_record
+from refinebio_assets.domain.discovery import WAITING_FOR_QUOTA
 from refinebio_assets.domain.records import LedgerDecision
-from refinebio_assets.domain.vocabulary import NO_INDEX, LedgerKind, SampleState, Technology
+from refinebio_assets.domain.vocabulary import BLACKLISTED_RUN, NO_INDEX, LedgerKind, SampleState, Technology
 from resources.catalog.engine import Database
 from resources.catalog.ledger_changes import (
     LedgerRow,
@@ -70,7 +72,9 @@ class Ledger:
     ) -> list[str]:
         """Add experiments seen upstream in state ``discovered``.
 
-        Experiments that the ledger or the catalog knows, also under another accession, are left as they are.
+        Experiments that the ledger or the catalog knows, also under another accession, are left as they are. A GEO
+        series and the SRA study with its reads are two experiments, although each is an alias of the other;
+        ArrayExpress' mirror of a series (E-GEOD-5) is that series (GSE5).
 
         Args:
             experiments: Their accessions.
@@ -83,10 +87,11 @@ class Ledger:
         decision = LedgerDecision(
             state=SampleState.DISCOVERED, reason="discovered", message=message.replace("{source}", source)
         )
-        wanted = list(dict.fromkeys(experiments))
+        wanted = list(dict.fromkeys(mirrored_series(one) or one for one in experiments))
+        query = select(ExperimentAlias.alias, Experiment.accession).join_from(ExperimentAlias, Experiment)
         with self._database.session() as session:
-            aliases = rows_where_in(session, select(ExperimentAlias.alias), ExperimentAlias.alias, wanted)
-            known = {alias for (alias,) in aliases}
+            aliases = rows_where_in(session, query, ExperimentAlias.alias, wanted)
+            known = {alias for alias, accession in aliases if names_same_record(alias, accession)}
             return discover_experiments(session, (one for one in wanted if one not in known), decision)
 
     def set_states(self, changes: Sequence[StateChange]) -> None:
@@ -177,20 +182,29 @@ class Ledger:
         """Entries that trying again can help and that were tried less often than this, oldest first."""
         query = (
             select(LedgerEntry)
-            .where(LedgerEntry.retryable, LedgerEntry.attempts < max_attempts)
+            .where(
+                LedgerEntry.retryable,
+                LedgerEntry.attempts < max_attempts,
+                LedgerEntry.reason != BLACKLISTED_RUN,
+            )
             .order_by(LedgerEntry.updated_at, LedgerEntry.accession)
         )
         with self._database.reading() as session:
             return [ledger_row(entry) for entry in session.scalars(query)]
 
     def experiments_to_survey(self, *, limit: int) -> list[str]:
-        """Experiments that were discovered and never tried to survey, longest waiting first."""
+        """Experiments that were discovered and never tried to survey, longest waiting first.
+
+        Those that wait for the daily quota are not among them: see
+        :meth:`resources.catalog.discovery_records.DiscoveryRecords.admit`.
+        """
         query = (
             select(LedgerEntry.accession)
             .where(
                 LedgerEntry.kind == LedgerKind.EXPERIMENT,
                 LedgerEntry.state == SampleState.DISCOVERED,
                 LedgerEntry.attempts == 0,
+                LedgerEntry.reason != WAITING_FOR_QUOTA,
             )
             .order_by(LedgerEntry.updated_at, LedgerEntry.accession)
             .limit(limit)
@@ -208,7 +222,13 @@ class Ledger:
             select(LedgerEntry)
             .join(Sample, Sample.accession == LedgerEntry.accession)
             .join(Organism, Organism.id == Sample.organism_id)
-            .where(Organism.name == organism, LedgerEntry.attempts > 0, or_(failed, LedgerEntry.reason == NO_INDEX))
+            .where(
+                Organism.name == organism,
+                Sample.technology == Technology.RNA_SEQ,
+                LedgerEntry.attempts > 0,
+                LedgerEntry.reason != BLACKLISTED_RUN,
+                or_(failed, LedgerEntry.reason == NO_INDEX),
+            )
             .order_by(LedgerEntry.accession)
         )
         with self._database.reading() as session:
@@ -226,7 +246,7 @@ class Ledger:
             return max(session.scalar(query) or 0 for query in queries)
 
     def experiments_to_import(self, *, limit: int) -> list[str]:
-        """Experiments with quantified samples that are not in their expression yet, longest waiting first.
+        """Experiments with quantified RNA-seq samples that are not in their expression yet, longest waiting first.
 
         Also those without any expression whose samples are in that of another experiment.
         """
@@ -238,6 +258,7 @@ class Ledger:
             .join(LedgerEntry, LedgerEntry.accession == Sample.accession)
             .join(own, own.accession == Experiment.accession)
             .where(
+                Sample.technology == Technology.RNA_SEQ,
                 LedgerEntry.state.in_([SampleState.QUANTIFIED, SampleState.PROCESSED]),
                 or_(LedgerEntry.state == SampleState.QUANTIFIED, own.state != SampleState.PROCESSED),
             )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.records import OriginalFile, OriginalFileKind
 from refinebio_assets.domain.vocabulary import (
+    BLACKLISTED_RUN,
     INELIGIBLE_STATES,
     LedgerKind,
     SampleState,
@@ -189,6 +190,7 @@ def _eligible(query: Select[*tuple[Any, ...]], experiment: str) -> Select[*tuple
         Experiment.accession == experiment,
         Sample.technology == Technology.RNA_SEQ,
         LedgerEntry.state.not_in(sorted(INELIGIBLE_STATES)),
+        LedgerEntry.reason != BLACKLISTED_RUN,
     )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from refinebio_assets.domain.accessions import names_same_record
 from refinebio_assets.domain.records import ExperimentRecord, LedgerDecision, SurveyedSample, SurveyResult
-from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, LedgerKind, SampleState
+from refinebio_assets.domain.vocabulary import LedgerKind, SampleState, is_eligible
 from resources.catalog.experiment_state import refresh_experiment_state
 from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, read_entries
 from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, LedgerEntry, Sample, now
@@ -64,10 +65,12 @@ def record_survey(session: Session, result: SurveyResult, *, metadata_sha256: st
     changes = [
         *_sample_changes(session, result.samples, written, before, run_id),
         *(_withdrawal(accession, experiment, run_id) for accession in gone),
-        *(_supersession(before[alias], experiment, run_id) for alias in aliases if _is_discovered(before.get(alias))),
+        *(_supersession(before[alias], experiment, run_id) for alias in _discovered_names(experiment, aliases, before)),
     ]
     apply_changes(session, changes)
-    refresh_experiment_state(session, experiment, run_id=run_id, forget_attempts=True)
+    refresh_experiment_state(
+        session, experiment, run_id=run_id, forget_attempts=True, named_studies=result.linked_studies
+    )
     states = read_entries(session, [*written.ids, *gone]).values()
     return SurveyOutcome(
         experiment=experiment,
@@ -239,9 +242,10 @@ def _sample_changes(
 
 def _keeps_state(before: LedgerRow | None, decision: LedgerDecision, *, other_inputs: bool) -> bool:
     """Whether a sample is further along than a survey can bring it, and the survey found nothing against that."""
-    if before is None or before.state in INELIGIBLE_STATES | {SampleState.DISCOVERED, SampleState.SURVEYED}:
+    if before is None or before.state in {SampleState.DISCOVERED, SampleState.SURVEYED}:
         return False
-    return decision.state not in INELIGIBLE_STATES and not other_inputs
+    was_eligible = is_eligible(before.state, before.reason)
+    return was_eligible and is_eligible(decision.state, decision.reason) and not other_inputs
 
 
 def _withdrawal(accession: str, experiment: str, run_id: str | None) -> StateChange:
@@ -259,8 +263,13 @@ def _withdrawal(accession: str, experiment: str, run_id: str | None) -> StateCha
     )
 
 
-def _is_discovered(entry: LedgerRow | None) -> bool:
-    return entry is not None and entry.kind is LedgerKind.EXPERIMENT and entry.state is SampleState.DISCOVERED
+def _discovered_names(experiment: str, aliases: Iterable[str], before: Mapping[str, LedgerRow]) -> Iterable[str]:
+    """Aliases under which the experiment itself was discovered; a GEO series of an SRA study awaits its own survey."""
+    for alias in aliases:
+        entry = before.get(alias)
+        discovered = entry is not None and (entry.kind, entry.state) == (LedgerKind.EXPERIMENT, SampleState.DISCOVERED)
+        if discovered and names_same_record(alias, experiment):
+            yield alias
 
 
 def _supersession(entry: LedgerRow, experiment: str, run_id: str | None) -> StateChange:

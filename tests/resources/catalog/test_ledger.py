@@ -33,7 +33,7 @@ def test_discovering_gives_back_only_new_experiments_in_order(catalog: Catalog) 
 
 def test_another_accession_of_a_known_experiment_is_not_new(catalog: Catalog) -> None:
     catalog.record_survey(study(), metadata_sha256="a" * 64)
-    assert catalog.ledger.discover(["GSE000001", "SRP000001"], source="GEO") == []
+    assert catalog.ledger.discover(["PRJNA000001", "SRP000001"], source="ENA") == []
 
 
 def test_discovering_many_experiments_takes_few_statements(catalog: Catalog) -> None:

@@ -196,9 +196,9 @@ def test_a_shared_sample_that_leaves_the_other_experiment_is_only_unlinked(catal
 
 
 def test_an_experiment_discovered_under_another_accession_is_superseded(catalog: Catalog) -> None:
-    catalog.ledger.discover(["GSE000001", "SRP000001"], source="GEO")
+    catalog.ledger.discover(["PRJNA000001", "SRP000001"], source="ENA")
     record(catalog, study())
-    entry = catalog.ledger.entries(["GSE000001"])["GSE000001"]
+    entry = catalog.ledger.entries(["PRJNA000001"])["PRJNA000001"]
     assert entry.state is SampleState.SUPERSEDED
     assert entry.message == "This is another accession of SRP000001."
     assert catalog.ledger.experiments_in_state(SampleState.DISCOVERED, limit=9) == []

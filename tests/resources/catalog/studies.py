@@ -118,3 +118,35 @@ def quantification(*files: FileToRecord, fingerprint: str = "f1", **values: Any)
         files=files,
         **values,
     )
+
+
+SUPERSEDED = LedgerDecision(
+    state=SampleState.SUPERSEDED, reason="processed_from_sra", message="It is processed from its reads."
+)
+BLACKLISTED = LedgerDecision(
+    state=SampleState.FAILED_QC, reason="blacklisted_run", message="The run is on the list of runs known to be bad."
+)
+
+
+def array(accession: str, decision: LedgerDecision = SURVEYED, **changes: Any) -> SurveyedSample:
+    """A sample of GEO: measured on an array, or sequenced if ``decision`` is :data:`SUPERSEDED`."""
+    values: dict[str, Any] = {
+        "source": SourceArchive.GEO,
+        "technology": Technology.RNA_SEQ if decision is SUPERSEDED else Technology.MICROARRAY,
+        "platform_accession": "GPL1319",
+        "platform_name": "[Zebrafish] Affymetrix Zebrafish Genome Array",
+        "manufacturer": "AFFYMETRIX",
+        "run_accession": None,
+        "experiment_accession": None,
+        "secondary_sample_accession": None,
+        "biosample_accession": None,
+        "library_layout": None,
+        "files": (),
+    }
+    return sample(accession, decision, **(values | changes))
+
+
+def series(accession: str, samples: Iterable[SurveyedSample], **changes: Any) -> SurveyResult:
+    """A series of GEO."""
+    values: dict[str, Any] = {"source": SourceArchive.GEO, "technology": Technology.MICROARRAY, "aliases": ()}
+    return study(accession, samples, **(values | changes))

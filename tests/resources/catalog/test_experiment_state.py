@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from refinebio_assets.domain.errors import NotFoundError
 from refinebio_assets.domain.vocabulary import SampleState
 from resources.catalog import Catalog
-from tests.resources.catalog.studies import CONTROLLED, change, sample, study
+from tests.resources.catalog.studies import BLACKLISTED, CONTROLLED, SUPERSEDED, array, change, sample, series, study
 
 RUNS = [f"SRR{number:07d}" for number in range(1, 5)]
 
@@ -100,3 +102,80 @@ def test_a_survey_after_failed_ones_forgets_their_attempts(catalog: Catalog) -> 
     catalog.record_survey(study(), metadata_sha256="a" * 64)
     row = catalog.ledger.entries(["SRP000001"])["SRP000001"]
     assert (row.state, row.retryable, row.attempts) == (SampleState.SURVEYED, False, 0)
+
+
+def test_an_experiment_whose_samples_are_all_superseded_is_superseded_and_names_the_studies(catalog: Catalog) -> None:
+    samples = [array("GSM51", SUPERSEDED, aliases=("SRX0000051",)), array("GSM52", SUPERSEDED)]
+    named = replace(series("GSE5", samples), linked_studies=("SRP000005",))
+    catalog.record_survey(named, metadata_sha256="a" * 64)
+    row = catalog.ledger.entries(["GSE5"])["GSE5"]
+    assert (row.state, row.reason) == (SampleState.SUPERSEDED, "all_samples_superseded")
+    assert row.message == "All 2 samples are processed from their reads in the sequence archives: SRP000005."
+
+
+def test_the_studies_of_a_superseries_are_found_through_its_samples(catalog: Catalog) -> None:
+    samples = [array("GSM51", SUPERSEDED, aliases=("SRX0000051",)), array("GSM52", SUPERSEDED)]
+    catalog.record_survey(series("GSE5", samples), metadata_sha256="a" * 64)
+    assert catalog.linked_studies("GSE5") == []
+    assert "not known yet" in catalog.ledger.entries(["GSE5"])["GSE5"].message
+    for number, aliases in ((51, ()), (52, ("GSM52",))):
+        run = sample(f"SRR00000{number}", aliases=aliases)
+        found = study(f"SRP0000{number}", [run], aliases=())
+        catalog.record_survey(found, metadata_sha256="a" * 64)
+    assert catalog.linked_studies("GSE5") == ["SRP000051", "SRP000052"]
+    assert catalog.refresh_experiment_state("GSE5").message.endswith("archives: SRP000051, SRP000052.")
+    assert catalog.linked_studies("SRP000051") == []
+
+
+def test_a_withdrawn_sample_does_not_keep_a_series_from_being_superseded(catalog: Catalog) -> None:
+    both = [array("GSM51", SUPERSEDED), array("GSM52", SUPERSEDED)]
+    catalog.record_survey(series("GSE5", both), metadata_sha256="a" * 64)
+    catalog.record_survey(series("GSE5", both[:1]), metadata_sha256="a" * 64)
+    assert catalog.ledger.entries(["GSE5"])["GSE5"].state is SampleState.SUPERSEDED
+    catalog.record_survey(series("GSE5", []), metadata_sha256="a" * 64)
+    assert catalog.ledger.entries(["GSE5"])["GSE5"].state is SampleState.SURVEYED
+
+
+def test_a_series_with_an_array_is_not_superseded(catalog: Catalog) -> None:
+    catalog.record_survey(series("GSE5", [array("GSM51", SUPERSEDED), array("GSM52")]), metadata_sha256="a" * 64)
+    assert catalog.ledger.entries(["GSE5"])["GSE5"].state is SampleState.SURVEYED
+
+
+def test_a_blacklisted_run_is_not_eligible_offered_or_tried_again(catalog: Catalog) -> None:
+    catalog.record_survey(study(samples=[sample(RUNS[0]), sample(RUNS[1], BLACKLISTED)]), metadata_sha256="a" * 64)
+    assert [one.accession for one in catalog.samples_to_quantify("SRP000001")] == [RUNS[0]]
+    assert [one.sample for one in catalog.quant_files("SRP000001")] == [RUNS[0]]
+    assert catalog.sample_to_quantify("SRP000001", RUNS[1]) is None
+    set_states(catalog, SampleState.QUANTIFIED)
+    row = catalog.refresh_experiment_state("SRP000001")
+    assert (row.state, row.message) == (
+        SampleState.QUANTIFIED,
+        "1 of 1 eligible samples quantified; 1 on the list of runs known to be bad.",
+    )
+    assert catalog.ledger.retryable(max_attempts=9) == []
+
+
+@pytest.mark.parametrize("reached", [SampleState.QUANTIFIED, SampleState.FAILED_PROCESSING])
+def test_a_run_that_is_blacklisted_later_is_ruled_out_and_comes_back_when_it_is_taken_off_the_list(
+    catalog: Catalog, reached: SampleState
+) -> None:
+    catalog.record_survey(study(samples=[sample(RUNS[0])]), metadata_sha256="a" * 64)
+    catalog.ledger.set_states([change(RUNS[0], reached, attempted=True, retryable=True)])
+    catalog.record_survey(study(samples=[sample(RUNS[0], BLACKLISTED)]), metadata_sha256="b" * 64)
+    entry = catalog.ledger.entries([RUNS[0]])[RUNS[0]]
+    assert (entry.state, entry.reason, entry.retryable) == (SampleState.FAILED_QC, "blacklisted_run", False)
+    assert catalog.ledger.failed_with_index("DANIO_RERIO") == []
+    catalog.record_survey(study(samples=[sample(RUNS[0])]), metadata_sha256="a" * 64)
+    assert catalog.ledger.entries([RUNS[0]])[RUNS[0]].state is SampleState.SURVEYED
+
+
+def test_arrays_are_in_no_query_for_sequenced_samples(catalog: Catalog) -> None:
+    catalog.record_survey(series("GSE5", [array("GSM51")]), metadata_sha256="a" * 64)
+    assert catalog.ledger.experiments_to_quantify(limit=9) == []
+    catalog.ledger.set_states([change("GSM51", SampleState.PROCESSED, "GSE5", attempted=True)])
+    assert catalog.samples_to_quantify("GSE5") == []
+    assert catalog.quant_files("GSE5") == []
+    assert catalog.experiment_organisms("GSE5") == []
+    assert catalog.ledger.experiments_to_import(limit=9) == []
+    catalog.ledger.set_states([change("GSM51", SampleState.FAILED_PROCESSING, "GSE5", attempted=True)])
+    assert catalog.ledger.failed_with_index("DANIO_RERIO") == []

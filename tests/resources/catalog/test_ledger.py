@@ -42,6 +42,27 @@ def test_discovering_many_experiments_takes_few_statements(catalog: Catalog) -> 
     assert len(seen) < 20
 
 
+def test_20_000_experiments_are_discovered_in_few_statements(sqlite_catalog: Catalog) -> None:
+    wanted = [f"GSE{n}" for n in range(20_000)]
+    with statements(sqlite_catalog) as seen:
+        assert sqlite_catalog.ledger.discover(wanted, source="geo") == wanted
+    assert len(seen) <= 50
+    with statements(sqlite_catalog) as again:
+        assert sqlite_catalog.ledger.discover(wanted, source="geo") == []
+    assert len(again) <= 50
+
+
+def test_the_mirror_of_a_series_is_discovered_as_the_series(catalog: Catalog) -> None:
+    assert catalog.ledger.discover(["E-GEOD-5", "GSE5", "E-MTAB-5"], source="array_express") == ["GSE5", "E-MTAB-5"]
+
+
+def test_a_series_and_the_study_with_its_reads_are_both_discovered(catalog: Catalog) -> None:
+    catalog.record_survey(study(aliases=("GSE5", "E-GEOD-5")), metadata_sha256="a" * 64)
+    assert catalog.ledger.discover(["GSE5"], source="geo") == ["GSE5"]
+    catalog.record_survey(study(aliases=("GSE5", "PRJNA5")), metadata_sha256="b" * 64)
+    assert entry(catalog, "GSE5").state is SampleState.DISCOVERED
+
+
 def test_every_change_is_kept_in_the_history(catalog: Catalog) -> None:
     for state in (SampleState.SURVEYED, SampleState.DOWNLOADED, SampleState.QUANTIFIED):
         catalog.ledger.set_states([change("SRR1", state, run_id="run-1", tool_versions={"salmon": "1.10.3"})])

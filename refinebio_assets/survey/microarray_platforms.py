@@ -66,7 +66,9 @@ def read_microarray_platforms(platforms: Traversable, names: Traversable) -> Map
     refuse_duplicates(platforms, (tuple(map(platform_key, row[:2])) for row in rows), first_line=2)
     by_code = _by_code(platforms, rows, _readable_names(names))
     _refuse_unknown_names(names, by_code)
-    found = {platform_key(code): platform for code, platform in by_code.items()}
+    # As CEL headers have them, without punctuation: huex10st is filed as HuEx-1_0-st.
+    found = {_name_key(code).upper(): platform for code, platform in by_code.items()}
+    found |= {platform_key(code): platform for code, platform in by_code.items()}
     for key, codes in _codes_by_accession(rows).items():
         # refine.bio takes the last one of several
         found[key] = replace(by_code[codes[-1]], alternatives=tuple(codes[:-1]))

@@ -1,4 +1,4 @@
-"""The registry of what can be processed: instruments, arrays, strains of reference genomes, organisms to discover.
+"""The registry of what can be processed: instruments, arrays, reference strains, organisms to discover, runs to avoid.
 
 One set of tables (``data/``) serves discovery and eligibility alike, so that nothing is discovered that the survey
 then refuses for its platform, and the reverse.
@@ -15,6 +15,8 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
 from refinebio_assets.domain.errors import MalformedFileError
+from refinebio_assets.domain.organisms import organism_key
+from refinebio_assets.survey.blacklist import BLACKLIST_FILE, read_blacklisted_runs
 from refinebio_assets.survey.microarray_platforms import (
     MICROARRAY_PLATFORMS_FILE,
     READABLE_NAMES_FILE,
@@ -27,6 +29,16 @@ from refinebio_assets.survey.table_files import refuse_duplicates, table_lines, 
 RNA_SEQ_PLATFORMS_FILE = "supported_rnaseq_platforms.txt"
 STRAINS_FILE = "organism_strain_mapping.csv"
 TAXON_IDS_FILE = "rna_seq_taxon_ids.txt"
+
+DIVISIONS = (
+    "EnsemblVertebrates",
+    "EnsemblPlants",
+    "EnsemblMetazoa",
+    "EnsemblFungi",
+    "EnsemblProtists",
+    "EnsemblBacteria",
+)
+"""Ensembl's divisions by their full names."""
 
 _STRAIN_COLUMNS = ("organism", "species_taxonomy_id", "ensembl_division", "strain", "assembly")
 _WORD = re.compile(r"[a-z0-9]+")
@@ -51,6 +63,7 @@ class PlatformRegistry:
         rna_seq_platforms: Instrument names as listed.
         strains: UPPER_SNAKE organism -> its strain.
         taxon_ids: NCBI taxon ids, in the order of the table.
+        blacklist_table: The list of runs that are never processed, see :attr:`blacklisted_runs`; no runs if None.
         microarray_platforms: :func:`~refinebio_assets.survey.microarray_platforms.platform_key` of a code, a GPL or an
             A-… accession -> the array.
     """
@@ -59,6 +72,7 @@ class PlatformRegistry:
     strains: Mapping[str, StrainChoice]
     taxon_ids: tuple[int, ...]
     microarray_platforms: Mapping[str, MicroarrayPlatform]
+    blacklist_table: Traversable | None = None
 
     @classmethod
     def load(cls, directory: Traversable | None = None) -> PlatformRegistry:
@@ -69,7 +83,7 @@ class PlatformRegistry:
 
         Raises:
             MalformedFileError: A table is missing or empty, or has an empty line, a duplicate, or a value of the
-                wrong form.
+                wrong form; the error names file and line.
         """
         folder = files("refinebio_assets.survey") / "data" if directory is None else directory
         return cls(
@@ -79,7 +93,17 @@ class PlatformRegistry:
             microarray_platforms=MappingProxyType(
                 read_microarray_platforms(folder / MICROARRAY_PLATFORMS_FILE, folder / READABLE_NAMES_FILE)
             ),
+            blacklist_table=folder / BLACKLIST_FILE,
         )
+
+    @property
+    def blacklisted_runs(self) -> frozenset[str]:
+        """Run accessions that are never processed, whatever the archive says of them; read when first asked for.
+
+        Raises:
+            MalformedFileError: The list is missing or malformed.
+        """
+        return frozenset() if self.blacklist_table is None else read_blacklisted_runs(self.blacklist_table)
 
     def rna_seq_platform(self, instrument: str) -> str | None:
         """The listed name that covers an instrument, or None.
@@ -148,6 +172,12 @@ def _read_strains(table: Traversable) -> dict[str, StrainChoice]:
 
 def _strain_choice(table: Traversable, line: int, row: list[str]) -> StrainChoice:
     organism, taxonomy_id, division, strain, assembly = row
+    if organism != organism_key(organism):
+        message = f"{organism!r} is not an organism in capitals joined with underscores, as in DANIO_RERIO."
+        raise MalformedFileError(message, path=str(table), line=line)
+    if division not in DIVISIONS:
+        message = f"{division!r} is not an Ensembl division."
+        raise MalformedFileError(message, path=str(table), line=line, remedy=f"Give one of {', '.join(DIVISIONS)}.")
     return StrainChoice(
         organism=organism,
         species_taxonomy_id=_whole_number(table, line, taxonomy_id),

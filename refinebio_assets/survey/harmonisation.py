@@ -1,41 +1,39 @@
-"""Harmonisation of sample metadata: submitters' keys and values -> a title and thirteen fields, with provenance.
+"""Harmonisation of sample metadata: submitters' keys and values -> a title and harmonised fields, with provenance.
 
-A key is looked up by its normalised form (letter case, spaces, ``_``, ``-``, brackets and parentheses do not count),
-so there is one table of keys (:mod:`~refinebio_assets.survey.harmonisation_rules`) and no pattern per spelling. The
-outcome depends on the keys and values alone, not on their order.
+Keys are matched in :mod:`~refinebio_assets.survey.harmonised_keys`, values are read by
+:mod:`~refinebio_assets.survey.harmonised_values`; here is decided which of them speak. The outcome depends on the keys
+and values alone, not on their order.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from refinebio_assets.domain.accessions import parse_accession
 from refinebio_assets.domain.errors import UnsupportedAccessionError
 from refinebio_assets.domain.records import HarmonizedValue
-from refinebio_assets.survey.harmonisation_rules import (
-    AGE_UNITS,
-    FALLBACK,
-    FIELD_KEYS,
-    HOST_KEY,
-    PLACEHOLDER_STARTS,
-    PLACEHOLDERS,
-    PREFIXES,
-    SEXES,
-    TITLE_KEYS,
+from refinebio_assets.survey.harmonisation_rules import FIELD_KEYS
+from refinebio_assets.survey.harmonised_keys import (
+    SPELLINGS,
+    TITLE,
+    KeyRule,
+    is_placeholder,
+    ontology_term_id,
+    recognises,
+    rules_of,
+    submitted_key,
 )
+from refinebio_assets.survey.harmonised_terms import TermIndex, join_terms, with_terms
+from refinebio_assets.survey.harmonised_values import Reading, Submitted, readings
 
-_TITLE = "title"
-_LONGEST_RULE = 240
+__all__ = ["Harmonization", "harmonize", "is_placeholder", "ontology_term_id", "recognises", "submitted_key"]
 
-_WORD = re.compile(r"[^\W_]+")
-_BRACKETS = re.compile(r"(?:characteristics?|comments?|factor ?values?)\s*\[(.*)\]", re.IGNORECASE | re.DOTALL)
-_FLATTENED = re.compile(r"characteristics?_(.+?)(?:_[0-9]+_text)?", re.IGNORECASE | re.DOTALL)
+_LONGEST_RULE = 200
+"""Characters; the catalog's column has 255, and an ontology may still be named."""
+
 _COMPANION = re.compile(r"characteristics?_.+_[0-9]+_(?:unit|tag|ontologyterms_[0-9]+)", re.IGNORECASE | re.DOTALL)
-_AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([a-z./ -]*)")
-_TERM = re.compile(r"(?:.*[/#:])?([A-Za-z]+)[_:]([A-Za-z0-9]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,141 +51,58 @@ class Harmonization:
     unmatched_keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
-    field: str
-    key: str
-    position: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contribution:
-    rule: _Rule
-    prefix: int
-    source: int
-    raw_key: str
-    raw_value: str
-    unit: str | None
-    ontology_term_id: str | None
-
-    @property
-    def level(self) -> int:
-        """0 for the sample's own key, 1 for its host's, 2 for a fallback key; the lowest with a value speaks alone."""
-        if (self.rule.field, self.rule.key) in FALLBACK:
-            return 2
-        return 1 if self.prefix == HOST_KEY else 0
-
-    @property
-    def priority(self) -> tuple[int, int, int, int, str, str]:
-        return (self.level, self.rule.position, self.prefix, self.source, self.raw_key, self.raw_value)
-
-    @property
-    def rule_name(self) -> str:
-        return f"{self.rule.field}/{self.rule.key}" + (" (host)" if self.prefix == HOST_KEY else "")
-
-
-def harmonize(sources: Sequence[tuple[str, Mapping[str, str]]]) -> Harmonization:
+def harmonize(
+    sources: Sequence[tuple[str, Mapping[str, str]]], *, terms: Mapping[str, TermIndex] | None = None
+) -> Harmonization:
     """Harmonise the metadata of one sample.
 
     Args:
         sources: Named mappings of raw key -> raw value, the most trusted first. Keys may be plain (``cell type``),
             SDRF headers (``Characteristics[cell type]``) or flattened BioSamples names (``characteristics_cell
             type_0_text``; unit and ontology term are then read from ``…_0_unit`` and ``…_0_ontologyTerms_0``).
+        terms: Field -> ontology terms by name, for values that were submitted without a term.
     """
-    contributions: dict[str, list[_Contribution]] = {}
+    found: dict[str, list[Reading]] = {}
+    titles: list[Submitted] = []
     unmatched: set[str] = set()
     for index, (_, metadata) in enumerate(sources):
         for key, value in metadata.items():
             if _COMPANION.fullmatch(key) or is_placeholder(value):
                 continue
-            found = list(_contributions(key, value, metadata, source=index))
-            if not found:
+            taken = [_submitted(rule, key, value, metadata, source=index) for rule in rules_of(key)]
+            if not taken:
                 unmatched.add(submitted_key(key))
-            for contribution in found:
-                contributions.setdefault(contribution.rule.field, []).append(contribution)
-    for of_field in contributions.values():
-        of_field.sort(key=lambda contribution: contribution.priority)
-    values = (_harmonized(field, contributions.get(field, [])) for field in FIELD_KEYS)
+            titles.extend(submitted for submitted in taken if submitted.rule.field == TITLE)
+            for reading in (
+                each for submitted in taken if submitted.rule.field != TITLE for each in readings(submitted)
+            ):
+                found.setdefault(reading.field, []).append(reading)
+    values = (_harmonized(field, found[field]) for field in FIELD_KEYS if field in found)
     return Harmonization(
-        title=_title(contributions.get(_TITLE, [])),
-        values=tuple(value for value in values if value is not None),
+        title=_title(titles),
+        values=with_terms(values, terms or {}),
         unmatched_keys=tuple(sorted(unmatched)),
     )
 
 
-def recognises(key: str) -> bool:
-    """Whether some rule takes a raw key."""
-    return bool(_rules_of(key))
-
-
-def submitted_key(key: str) -> str:
-    """The key as the submitter wrote it: ``characteristics_age_0_text`` and ``Factor Value[age]`` -> ``age``."""
-    text = key.strip()
-    wrapped = _BRACKETS.fullmatch(text) or _FLATTENED.fullmatch(text)
-    return wrapped.group(1).strip() if wrapped else text
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether a value only says that there is none (INSDC's missing value vocabulary and what is written for it).
-
-    Semicolons alone, which join values elsewhere, are none either.
-    """
-    text = " ".join(value.lower().replace("_", " ").split())
-    return not text.strip("; ") or text in PLACEHOLDERS or text.startswith(PLACEHOLDER_STARTS)
-
-
-def ontology_term_id(term: str) -> str | None:
-    """The short form of an ontology term: ``http://purl.obolibrary.org/obo/UBERON_0002107`` -> ``UBERON:0002107``."""
-    match = _TERM.fullmatch(term.strip())
-    return f"{match.group(1)}:{match.group(2)}" if match else None
-
-
-def _normalised(words: Iterable[str]) -> str:
-    return "".join(words).lower()
-
-
-def _key_table() -> dict[str, tuple[_Rule, ...]]:
-    table: dict[str, tuple[_Rule, ...]] = {}
-    for field, keys in {_TITLE: TITLE_KEYS, **FIELD_KEYS}.items():
-        for position, key in enumerate(keys):
-            normalised = _normalised(_WORD.findall(key))
-            table[normalised] = (*table.get(normalised, ()), _Rule(field=field, key=key, position=position))
-    return table
-
-
-_KEYS = _key_table()
-
-
-@lru_cache(maxsize=65536)
-def _rules_of(key: str) -> tuple[tuple[_Rule, int], ...]:
-    words = tuple(_WORD.findall(submitted_key(key).lower()))
-    for length in range(3):
-        rank = PREFIXES.get(words[:length])
-        rules = _KEYS.get(_normalised(words[length:])) if rank is not None else None
-        if rules is not None and rank is not None:
-            return tuple((rule, rank) for rule in rules)
-    return ()
-
-
-def _contributions(key: str, value: str, metadata: Mapping[str, str], *, source: int) -> Iterator[_Contribution]:
+def _submitted(rule: KeyRule, key: str, value: str, metadata: Mapping[str, str], *, source: int) -> Submitted:
     stem = key.removesuffix("_text")
-    term = metadata.get(f"{stem}_ontologyTerms_0") if stem != key else None
-    unit = metadata.get(f"{stem}_unit") if stem != key else None
-    for rule, prefix in _rules_of(key):
-        yield _Contribution(
-            rule=rule,
-            prefix=prefix,
-            source=source,
-            raw_key=submitted_key(key),
-            raw_value=value,
-            unit=unit or None,
-            ontology_term_id=ontology_term_id(term) if term else None,
-        )
+    flattened = stem != key
+    term = metadata.get(f"{stem}_ontologyTerms_0") if flattened else None
+    return Submitted(
+        rule=rule,
+        source=source,
+        raw_key=submitted_key(key),
+        raw_value=value,
+        unit=(metadata.get(f"{stem}_unit") or None) if flattened else None,
+        term=ontology_term_id(term) if term else None,
+    )
 
 
-def _title(contributions: list[_Contribution]) -> str | None:
+def _title(submitted: list[Submitted]) -> str | None:
     """The first title that is not merely an accession; an accession if there is nothing else."""
-    titles = [" ".join(contribution.raw_value.split()) for contribution in contributions]
+    submitted.sort(key=lambda each: (each.rule.position, each.rule.rank, each.source, each.raw_key, each.raw_value))
+    titles = [" ".join(each.raw_value.split()) for each in submitted]
     return next((title for title in titles if not _is_accession(title)), titles[0] if titles else None)
 
 
@@ -199,82 +114,64 @@ def _is_accession(text: str) -> bool:
     return True
 
 
-def _harmonized(field: str, contributions: list[_Contribution]) -> HarmonizedValue | None:
-    speaking = [each for each in contributions if each.level == contributions[0].level]
-    return _age(contributions) if field == "age" else _text_value(field, speaking)
+def _harmonized(field: str, found: list[Reading]) -> HarmonizedValue:
+    """The value of a field from all that was said of it: readings of the lowest level, the leading key first.
 
-
-def _text_value(field: str, contributions: list[_Contribution]) -> HarmonizedValue | None:
-    """Distinct values joined with ``;`` as in refine.bio, but by priority of their keys instead of alphabetically."""
-    by_value: dict[str, _Contribution] = {}
-    for contribution in contributions:
-        by_value.setdefault(_canonical(field, contribution), contribution)
-    if not by_value:
-        return None
-    chosen = list(by_value.values())
-    units = {contribution.unit for contribution in chosen}
-    terms = [contribution.ontology_term_id for contribution in chosen if contribution.ontology_term_id]
+    Distinct values are joined with ``;``. Of ages only those of the leading key count: an age at diagnosis is another
+    thing than an age.
+    """
+    found.sort(key=lambda reading: reading.priority)
+    speaking = [each for each in found if each.level == found[0].level]
+    if field == "age":
+        speaking = [each for each in speaking if each.submitted.rule.key == speaking[0].submitted.rule.key]
+    chosen = _distinct(speaking, with_units=field in SPELLINGS)
+    units = {reading.unit for reading in chosen}
+    same_unit = len(units) == 1
+    several_units = field in SPELLINGS and not same_unit
+    terms = [reading.term for reading in chosen]
+    quantities = field in SPELLINGS and units != {None}
     return HarmonizedValue(
         field=field,
-        value=";".join(by_value),
-        raw_key=";".join(dict.fromkeys(contribution.raw_key for contribution in chosen)),
-        raw_value=";".join(contribution.raw_value for contribution in chosen),
+        value=";".join(_with_unit(each) if several_units else each.value for each in chosen),
+        raw_key=";".join(dict.fromkeys(each.submitted.raw_key for each in chosen)),
+        raw_value=";".join(each.submitted.raw_value for each in chosen),
         rule=_rule_names(chosen),
-        unit=units.pop() if len(units) == 1 else None,
-        ontology_term_id=";".join(dict.fromkeys(terms)) or None,
+        unit=units.pop() if same_unit else None,
+        ontology_term_id=terms[0] if same_unit and quantities else join_terms(terms),
     )
 
 
-def _rule_names(contributions: list[_Contribution]) -> str:
-    names = list(dict.fromkeys(contribution.rule_name for contribution in contributions))
+def _distinct(found: Sequence[Reading], *, with_units: bool) -> list[Reading]:
+    """One reading per value; of equal ones the first, with the term that only a later one has.
+
+    Equal numbers with different units are different values; one without a unit is the same as one with.
+    """
+    if with_units:
+        found = [_same_with_unit(each, found) for each in found]
+    chosen: dict[tuple[str, str | None], Reading] = {}
+    for each in found:
+        key = (each.value, each.unit if with_units else None)
+        before = chosen.setdefault(key, each)
+        if before.term is None and each.term is not None:
+            chosen[key] = replace(before, term=each.term)
+    return list(chosen.values())
+
+
+def _same_with_unit(reading: Reading, found: Sequence[Reading]) -> Reading:
+    """A number without a unit, if the same number was submitted with one unit only: that one's unit and term."""
+    named = {(each.unit, each.term) for each in found if each.value == reading.value and each.unit}
+    if reading.unit or len(named) != 1:
+        return reading
+    ((unit, term),) = named
+    return replace(reading, unit=unit, term=term)
+
+
+def _with_unit(reading: Reading) -> str:
+    return f"{reading.value} {reading.unit}" if reading.unit else reading.value
+
+
+def _rule_names(found: Iterable[Reading]) -> str:
+    names = list(dict.fromkeys(reading.rule_name for reading in found))
     while len(";".join(names)) > _LONGEST_RULE:
         names.pop()
     return ";".join(names)
-
-
-def _canonical(field: str, contribution: _Contribution) -> str:
-    value = " ".join(contribution.raw_value.lower().split())
-    return SEXES.get(value, value) if field == "sex" else value
-
-
-def _age(contributions: list[_Contribution]) -> HarmonizedValue | None:
-    """The first age that is a number, with its unit: from the value, else from BioSamples' unit, else from the key."""
-    for contribution in contributions:
-        parsed = parse_age(contribution.raw_value)
-        if parsed is not None:
-            number, unit = parsed
-            return HarmonizedValue(
-                field="age",
-                value=number,
-                raw_key=contribution.raw_key,
-                raw_value=contribution.raw_value,
-                rule=contribution.rule_name,
-                unit=unit or _unit(contribution.unit or "") or _unit_in_key(contribution.rule.key),
-                ontology_term_id=contribution.ontology_term_id,
-            )
-    return None
-
-
-def parse_age(text: str) -> tuple[str, str | None] | None:
-    """``29 years old`` -> ``("29", "year")``, ``57`` -> ``("57", None)``; None if it is not a number with a unit."""
-    match = _AGE.fullmatch(" ".join(text.lower().split()))
-    if match is None:
-        return None
-    number, rest = match.groups()
-    words = " ".join(rest.replace("-", " ").split()).removesuffix("old").removesuffix("of age").strip()
-    unit = _unit(words)
-    return None if words and unit is None else (_canonical_number(number), unit)
-
-
-def _unit(words: str) -> str | None:
-    return AGE_UNITS.get(words.strip().lower())
-
-
-def _unit_in_key(key: str) -> str | None:
-    return next((unit for word in _WORD.findall(key) if (unit := _unit(word))), None)
-
-
-def _canonical_number(number: str) -> str:
-    whole, _, fraction = number.partition(".")
-    fraction = fraction.rstrip("0")
-    return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")

@@ -1,12 +1,13 @@
 """Which raw metadata keys feed which harmonised field, in order of priority.
 
-The keys are those of refine.bio's harmonisation; where two keys of a field are both filled, the earlier one leads.
-``FALLBACK`` keys speak only when no other key of their field does, because submitters use them loosely.
+The keys are those of refine.bio's harmonisation, then plain synonyms of them; where two keys of a field are both
+filled, the earlier one leads. ``FALLBACK`` keys speak only when no other key of their field does, because submitters
+use them loosely.
 """
 
 from __future__ import annotations
 
-HARMONISATION_VERSION = "1"
+HARMONISATION_VERSION = "2"
 """Raised whenever a rule changes what a value becomes."""
 
 TITLE_KEYS: tuple[str, ...] = (
@@ -21,7 +22,7 @@ TITLE_KEYS: tuple[str, ...] = (
 _AGE_UNITS = ("years", "months", "days", "hours")
 
 FIELD_KEYS: dict[str, tuple[str, ...]] = {
-    "sex": ("sex", "gender", "subject gender", "subject sex"),
+    "sex": ("sex", "gender", "subject gender", "subject sex", "cell sex"),
     "age": (
         "age",
         "patient age",
@@ -34,6 +35,12 @@ FIELD_KEYS: dict[str, tuple[str, ...]] = {
         "age (hours)",
         "age at diagnosis",
         *(f"age at diagnosis {unit}" for unit in _AGE_UNITS),
+        "age of subjects",
+        "age of donor",
+        "age at death",
+        "age at sampling",
+        "age at collection",
+        "gestational age",
     ),
     "specimen_part": (
         "organism part",
@@ -56,8 +63,11 @@ FIELD_KEYS: dict[str, tuple[str, ...]] = {
         "isolation source",
         "tissue sampled",
         "cell description",
+        "cell types",
+        "body site",
         "source name",
         "source name ch1",
+        "source name ch2",
     ),
     "genetic_information": (
         "strain/background",
@@ -71,6 +81,7 @@ FIELD_KEYS: dict[str, tuple[str, ...]] = {
         "ecotype",
         "cultivar",
         "strain/genotype",
+        "breed",
     ),
     "disease": ("disease", "disease state", "disease status", "diagnosis", "infection with", "sample type"),
     "disease_stage": (
@@ -84,10 +95,21 @@ FIELD_KEYS: dict[str, tuple[str, ...]] = {
         "tumor grading",
         "disease outcome",
         "subject status",
+        "tumor stage",
+        "ajcc stage",
     ),
-    "cell_line": ("cell line",),
-    "treatment": ("treatment", "treatment group", "treatment protocol", "drug treatment", "clinical treatment"),
-    "race": ("race", "ethnicity", "race/ethnicity"),
+    "cell_line": ("cell line", "cell line name"),
+    "treatment": (
+        "treatment",
+        "treatment group",
+        "treatment protocol",
+        "drug treatment",
+        "clinical treatment",
+        "treated with",
+        "stimulation",
+        "stimulus",
+    ),
+    "race": ("race", "ethnicity", "race/ethnicity", "ethnic group"),
     "subject": (
         "subject",
         "subject id",
@@ -106,7 +128,16 @@ FIELD_KEYS: dict[str, tuple[str, ...]] = {
         "donor",
     ),
     "developmental_stage": ("developmental stage", "development stage", "development stages", "dev stage"),
-    "compound": ("compound", "compound1", "compound2", "compound name", "drug", "drugs", "immunosuppressive drugs"),
+    "compound": (
+        "compound",
+        "compound1",
+        "compound2",
+        "compound name",
+        "drug",
+        "drugs",
+        "immunosuppressive drugs",
+        "agent",
+    ),
     "time": (
         "time",
         "initial time point",
@@ -116,6 +147,31 @@ FIELD_KEYS: dict[str, tuple[str, ...]] = {
         "sampling time point",
         "sampling time",
         "time post infection",
+        "time after infection",
+        "time after induction",
+        "time post treatment",
+        "time after treatment",
+        "timepoint after treatment",
+        "treatment time",
+        "treatment time point",
+        "treatment duration",
+        "treatment length",
+        "length of treatment",
+        "exposure time",
+        "hours post infection",
+        "days post infection",
+    ),
+    "dose": (
+        "dose",
+        "dosage",
+        "concentration",
+        "drug dose",
+        "drug concentration",
+        "compound dose",
+        "compound concentration",
+        "treatment dose",
+        "treatment concentration",
+        "radiation dose",
     ),
 }
 
@@ -123,11 +179,14 @@ FALLBACK: frozenset[tuple[str, str]] = frozenset(
     {
         ("specimen_part", "source name"),
         ("specimen_part", "source name ch1"),
+        ("specimen_part", "source name ch2"),
         ("disease", "sample type"),
+        ("time", "initial time point"),
     }
 )
 """(field, key) pairs that speak only when nothing else does: "source name" is free text about the material
-(refine.bio files it under subject), "sample type" as often says "fresh frozen" as it says "tumor"."""
+(refine.bio files it under subject), "sample type" as often says "fresh frozen" as it says "tumor", and the initial time
+point of MAGE-TAB is what ages are counted from ("birth")."""
 
 OWN_KEY, SAMPLE_KEY, HOST_KEY = range(3)
 PREFIXES: dict[tuple[str, ...], int] = {
@@ -136,8 +195,29 @@ PREFIXES: dict[tuple[str, ...], int] = {
     ("sample", "sample"): SAMPLE_KEY,
     ("host",): HOST_KEY,
     ("sample", "host"): HOST_KEY,
+    ("arrayexpress",): SAMPLE_KEY,
+    ("donor",): HOST_KEY,
+    ("patient",): HOST_KEY,
+    ("subject",): HOST_KEY,
 }
 """Words that may stand before a key (``sample_sex``, ``host_sex``), with the rank they give it."""
+
+OF_A_PERSON: frozenset[str] = frozenset({"donor", "patient", "subject"})
+FIELDS_OF_A_PERSON: frozenset[str] = frozenset({"sex", "age", "race", "disease"})
+"""What a donor, patient or subject has (``donor_sex``); their tissue or strain may be another than the sample's."""
+
+TREATMENT_FIELDS: frozenset[str] = frozenset({"treatment", "compound"})
+"""Fields whose values may name a time and a dose that have no key of their own: ``10nM E2 for 24h``."""
+
+STAGE_WORDS: frozenset[str] = frozenset(
+    {
+        *("embryo", "embryos", "embryonic", "fetus", "fetal", "foetus", "foetal", "blastocyst", "gastrula", "zygote"),
+        *("neonate", "neonatal", "newborn", "infant", "child", "children", "juvenile", "adolescent", "teenager"),
+        *("adult", "adults", "larva", "larvae", "larval", "pupa", "pupae", "pupal", "nymph", "dauer"),
+        *("hatchling", "fry", "smolt", "seedling", "seedlings", "pup", "pups", "postnatal", "prenatal", "weanling"),
+    }
+)
+"""Words by which an age is a stage of life, if it is no number."""
 
 PLACEHOLDERS: frozenset[str] = frozenset(
     {
@@ -147,6 +227,7 @@ PLACEHOLDERS: frozenset[str] = frozenset(
         "not collected",
         "not provided",
         "restricted access",
+        "withheld",
         # What submitters write instead of it
         "",
         "-",
@@ -160,39 +241,33 @@ PLACEHOLDERS: frozenset[str] = frozenset(
         "nil",
         "none",
         "null",
+        "---",
+        "#n/a",
+        "#na",
+        "anonymous",
+        "n.d.",
+        "n/d",
+        "nd",
+        "no data",
         "not available",
         "not determined",
+        "not given",
+        "not identified",
+        "not indicated",
+        "not known",
         "not recorded",
         "not reported",
         "not specified",
+        "not stated",
+        "tbd",
+        "to be determined",
         "unavailable",
         "undefined",
+        "undetermined",
+        "unk",
         "unknown",
         "unspecified",
     }
 )
 PLACEHOLDER_STARTS: tuple[str, ...] = ("missing:", "not applicable:", "missing -")
 """INSDC's reasons for a missing value ("missing: human-identifiable")."""
-
-SEXES: dict[str, str] = {
-    "f": "female",
-    "female": "female",
-    "woman": "female",
-    "m": "male",
-    "male": "male",
-    "man": "male",
-}
-
-AGE_UNITS: dict[str, str] = {
-    spelling: unit
-    for unit, spellings in {
-        "year": ("year", "years", "yr", "yrs", "y", "yo", "y.o.", "y/o"),
-        "month": ("month", "months", "mo", "mos", "mth", "mths"),
-        "week": ("week", "weeks", "wk", "wks", "w"),
-        "day": ("day", "days", "d"),
-        "hour": ("hour", "hours", "hr", "hrs", "h"),
-        "day post fertilization": ("dpf", "days post fertilization", "day post fertilization"),
-        "hour post fertilization": ("hpf", "hours post fertilization", "hour post fertilization"),
-    }.items()
-    for spelling in spellings
-}

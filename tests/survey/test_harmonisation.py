@@ -17,7 +17,6 @@ from refinebio_assets.survey.harmonisation import (
     harmonize,
     is_placeholder,
     ontology_term_id,
-    parse_age,
     recognises,
     submitted_key,
 )
@@ -140,32 +139,6 @@ def test_sexes(raw: str, sex: str):
     assert values(gender=raw) == {"sex": sex}
 
 
-@pytest.mark.parametrize(
-    ("raw", "age"),
-    [
-        ("57", ("57", None)),
-        ("29 years", ("29", "year")),
-        ("29 years old", ("29", "year")),
-        ("1-year-old", ("1", "year")),
-        ("8wk", ("8", "week")),
-        ("30 months", ("30", "month")),
-        ("048.50 y/o", ("48.5", "year")),
-        ("5 dpf", ("5", "day post fertilization")),
-        ("12 Hours", ("12", "hour")),
-        ("0", ("0", None)),
-        ("NaN", None),
-        ("inf", None),
-        ("-5", None),
-        ("4-6 weeks", None),
-        ("larval stage 4", None),
-        ("57 fortnights", None),
-        ("", None),
-    ],
-)
-def test_ages_keep_their_unit(raw: str, age: tuple[str, str | None] | None):
-    assert parse_age(raw) == age
-
-
 def test_the_unit_of_an_age_comes_from_the_value_then_biosamples_then_the_key():
     assert one({"age (months)": "30"}).unit == "month"
     assert one({"age (months)": "30 days"}).unit == "day"
@@ -173,7 +146,8 @@ def test_the_unit_of_an_age_comes_from_the_value_then_biosamples_then_the_key():
 
 
 def test_the_first_age_that_is_a_number_is_taken():
-    assert one({"age": "adult", "patient age": "40"}).raw_key == "patient age"
+    found = {value.field: value for value in harmonize([("sample", {"age": "mature", "patient age": "40"})]).values}
+    assert found["age"].raw_key == "patient age"
 
 
 @pytest.mark.parametrize(

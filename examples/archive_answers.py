@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-import orjson
-
+from examples import biostudies_answers, geo_answers
+from examples.answers import NOT_FOUND, Answer, Params, file_answer, json_answer, xml_answer
 from examples.ena_query import QuerySyntaxError, parse_query
 from examples.study_folders import Row, StudyFolders
 
-Params = Mapping[str, str]
-
-_JSON = "application/json"
 _COLUMNS_FILE = Path(__file__).with_name("read_run_columns.txt")
 _DEFAULT_LIMIT = 100_000
 _ENSEMBL_DIVISIONS = {
@@ -34,20 +30,6 @@ _ACCESSION_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """Status, type and content of an answer; ``file`` is sent instead of ``body`` if it is given."""
-
-    status: int = 200
-    content_type: str = _JSON
-    body: bytes = b""
-    file: Path | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-NOT_FOUND = Answer(status=404, content_type="text/html", body=b"<html><body><h1>404 Not Found</h1></body></html>")
-
-
 def answer(studies: StudyFolders, host: str, path: str, params: Params) -> Answer:
     """The answer of an archive's host to ``GET`` (or a form by ``POST``) of a path."""
     for route_host, pattern, handler in _ROUTES:
@@ -57,17 +39,7 @@ def answer(studies: StudyFolders, host: str, path: str, params: Params) -> Answe
     file = studies.file(host, path)
     if file is None:
         return NOT_FOUND
-    return Answer(content_type=_file_type(file), file=file)
-
-
-def _file_type(file: Path) -> str:
-    return {".gz": "application/x-gzip", ".txt": "text/plain", ".html": "text/html"}.get(
-        file.suffix, "application/octet-stream"
-    )
-
-
-def _json(value: Any, *, status: int = 200) -> Answer:
-    return Answer(status=status, body=orjson.dumps(value))
+    return file_answer(file)
 
 
 # ENA -----------------------------------------------------------------------------
@@ -81,11 +53,11 @@ def _ena_search(studies: StudyFolders, params: Params) -> Answer:
         "read_study": _read_study_rows,
     }
     if params.get("result", "") not in results:
-        return _json({"message": f"Invalid result: {params.get('result', '')}"}, status=400)
+        return json_answer({"message": f"Invalid result: {params.get('result', '')}"}, status=400)
     try:
         matches = parse_query(params.get("query", ""))
     except QuerySyntaxError as error:
-        return _json({"message": f"Invalid query: {error}"}, status=400)
+        return json_answer({"message": f"Invalid query: {error}"}, status=400)
     wanted = {accession for accession in params.get("includeAccessions", "").split(",") if accession}
     rows = results[params["result"]](studies)
     found = [row for row in rows if matches(row) and (not wanted or wanted & _accessions(row))]
@@ -98,7 +70,7 @@ def _ena_filereport(studies: StudyFolders, params: Params) -> Answer:
     """``/ena/portal/api/filereport``."""
     accession = params.get("accession", "")
     if not accession or params.get("result", "read_run") != "read_run":
-        return _json({"message": "Required parameters: accession, result=read_run"}, status=400)
+        return json_answer({"message": "Required parameters: accession, result=read_run"}, status=400)
     return _page([row for row in _run_rows(studies) if accession in _accessions(row)], params)
 
 
@@ -114,7 +86,7 @@ def _page(rows: list[Row], params: Params) -> Answer:
     fields = params.get("fields", "all")
     if fields != "all":
         rows = [{column: row.get(column, "") for column in fields.split(",")} for row in rows]
-    return _json(rows)
+    return json_answer(rows)
 
 
 def _run_rows(studies: StudyFolders) -> Iterable[Row]:
@@ -144,7 +116,7 @@ def _ena_xref(studies: StudyFolders, params: Params) -> Answer:
     """``/ena/xref/rest/json/search``."""
     accession, source = params.get("accession", ""), params.get("source")
     rows = studies.rows("xref")
-    return _json(
+    return json_answer(
         [
             row
             for row in rows
@@ -159,39 +131,43 @@ def _ena_xref(studies: StudyFolders, params: Params) -> Answer:
 def _biosample(studies: StudyFolders, _params: Params, accession: str) -> Answer:
     record = studies.biosample(accession)
     if record is None:
-        return _json({"status": 404, "error": "Not Found", "path": f"/biosamples/samples/{accession}"}, status=404)
-    return _json(record)
+        return json_answer(
+            {"status": 404, "error": "Not Found", "path": f"/biosamples/samples/{accession}"}, status=404
+        )
+    return json_answer(record)
 
 
 def _ensembl_species(studies: StudyFolders, _params: Params) -> Answer:
-    return _json({"species": studies.records("ensembl/species").get("EnsemblVertebrates", [])})
+    return json_answer({"species": studies.records("ensembl/species").get("EnsemblVertebrates", [])})
 
 
 def _ensembl_division(studies: StudyFolders, _params: Params, division: str) -> Answer:
     genomes = studies.records("ensembl/species").get(division)
     if genomes is None and division in _ENSEMBL_DIVISIONS:
-        return _json([])
+        return json_answer([])
     if genomes is None:
-        return _json({"error": f"Could not find any genomes in division {division}"}, status=400)
-    return _json(genomes)
+        return json_answer({"error": f"Could not find any genomes in division {division}"}, status=400)
+    return json_answer(genomes)
 
 
 def _ensembl_release(studies: StudyFolders, _params: Params) -> Answer:
     release = studies.records("ensembl/releases").get("EnsemblVertebrates")
-    return NOT_FOUND if release is None else _json({"release": int(release)})
+    return NOT_FOUND if release is None else json_answer({"release": int(release)})
 
 
 def _ensembl_genomes_release(studies: StudyFolders, _params: Params) -> Answer:
     releases = studies.records("ensembl/releases")
     others = [int(release) for division, release in releases.items() if division != "EnsemblVertebrates"]
-    return _json({"version": max(others)}) if others else NOT_FOUND
+    return json_answer({"version": max(others)}) if others else NOT_FOUND
 
 
 # NCBI ----------------------------------------------------------------------------
 
 
 def _esearch(studies: StudyFolders, params: Params) -> Answer:
-    """``esearch.fcgi?db=taxonomy``, JSON or XML."""
+    """``esearch.fcgi`` of taxonomy records, JSON or XML, and of GEO's."""
+    if params.get("db") == "gds":
+        return geo_answers.search(studies, params)
     term = params.get("term", "").replace("_", " ").removesuffix("[Scientific Name]").strip().lower()
     found = sorted(taxon for taxon, name in _taxa(studies).items() if name.lower() == term)
     if params.get("retmode") == "json":
@@ -201,9 +177,9 @@ def _esearch(studies: StudyFolders, params: Params) -> Answer:
             "retstart": "0",
             "idlist": [str(one) for one in found],
         }
-        return _json({"header": {"type": "esearch", "version": "0.3"}, "esearchresult": result})
+        return json_answer({"header": {"type": "esearch", "version": "0.3"}, "esearchresult": result})
     elements = "".join(f"<Id>{one}</Id>" for one in found)
-    return _xml(f"<eSearchResult><Count>{len(found)}</Count><IdList>{elements}</IdList></eSearchResult>")
+    return xml_answer(f"<eSearchResult><Count>{len(found)}</Count><IdList>{elements}</IdList></eSearchResult>")
 
 
 def _efetch(studies: StudyFolders, params: Params) -> Answer:
@@ -214,44 +190,48 @@ def _efetch(studies: StudyFolders, params: Params) -> Answer:
         for one in params.get("id", "").split(",")
         if one.isdigit() and int(one) in taxa
     )
-    return _xml(f"<TaxaSet>{records}</TaxaSet>")
+    return xml_answer(f"<TaxaSet>{records}</TaxaSet>")
 
 
 def _esummary(studies: StudyFolders, params: Params) -> Answer:
-    """``esummary.fcgi`` of PubMed and taxonomy records, JSON."""
+    """``esummary.fcgi`` of PubMed, taxonomy and GEO records, JSON."""
     known: Mapping[str, Any] = studies.records("pubmed")
+    if params.get("db") == "gds":
+        known = geo_answers.summaries(studies)
     if params.get("db") == "taxonomy":
         known = {
             str(one): {"uid": str(one), "taxid": one, "scientificname": name} for one, name in _taxa(studies).items()
         }
     uids = [uid for uid in params.get("id", "").split(",") if uid]
     records = {uid: known.get(uid, {"uid": uid, "error": "cannot get document summary"}) for uid in uids}
-    return _json({"header": {"type": "esummary", "version": "0.3"}, "result": {"uids": uids, **records}})
+    return json_answer({"header": {"type": "esummary", "version": "0.3"}, "result": {"uids": uids, **records}})
 
 
 def _taxa(studies: StudyFolders) -> dict[int, str]:
-    """Scientific names by taxonomy id, of all runs and genomes."""
+    """Scientific names by taxonomy id, of all runs, genomes and GEO samples."""
     named = [(row.get("tax_id"), row.get("scientific_name")) for row in studies.rows("read_run")]
     for genomes in studies.records("ensembl/species").values():
         for genome in genomes:
             taxon = genome.get("taxonomy_id") or genome.get("taxon_id")
             named.append((taxon, genome.get("scientific_name") or str(genome["name"]).replace("_", " ").capitalize()))
-    return {int(taxon): str(name) for taxon, name in named if taxon and name}
-
-
-def _xml(text: str) -> Answer:
-    return Answer(
-        content_type="text/xml; charset=UTF-8", body=f'<?xml version="1.0" encoding="UTF-8" ?>\n{text}'.encode()
-    )
+    return geo_answers.organisms(studies) | {int(taxon): str(name) for taxon, name in named if taxon and name}
 
 
 _EBI, _ENSEMBL, _EUTILS = "www.ebi.ac.uk", "rest.ensembl.org", "eutils.ncbi.nlm.nih.gov"
+_GEO, _BIOSTUDIES = "ftp.ncbi.nlm.nih.gov", "/biostudies/api/v1"
 
 _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     (_EBI, "/ena/portal/api/search", _ena_search),
     (_EBI, "/ena/portal/api/filereport", _ena_filereport),
     (_EBI, "/ena/xref/rest/json/search", _ena_xref),
     (_EBI, "/biosamples/samples/([A-Za-z0-9]+)", _biosample),
+    (_EBI, f"{_BIOSTUDIES}/studies/([A-Za-z0-9-]+)", biostudies_answers.study),
+    (_EBI, f"{_BIOSTUDIES}/studies/([A-Za-z0-9-]+)/info", biostudies_answers.info),
+    (_EBI, f"{_BIOSTUDIES}/search", biostudies_answers.search),
+    (_EBI, f"{_BIOSTUDIES}/([Aa]rray[Ee]xpress)/search", biostudies_answers.search),
+    (_EBI, "/biostudies/files/([A-Za-z0-9-]+)/(.+)", biostudies_answers.file),
+    (_GEO, "/geo/series/GSE[0-9]*nnn/GSE[0-9]+/soft/(GSE[0-9]+)_family.soft.gz", geo_answers.soft_family),
+    (_GEO, "/geo/series/GSE[0-9]*nnn/GSE[0-9]+/miniml/(GSE[0-9]+)_family.xml.tgz", geo_answers.miniml_family),
     (_ENSEMBL, "/info/species", _ensembl_species),
     (_ENSEMBL, "/info/genomes/division/([A-Za-z]+)", _ensembl_division),
     (_ENSEMBL, "/info/software", _ensembl_release),

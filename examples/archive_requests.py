@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from examples.archive_answers import Answer
+from examples.answers import Answer
 from examples.faults import Fault
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
     with LocalArchive(Path("examples/studies")).serve() as archive:
         settings = Settings(archive_mirror_url=archive.url)
 
-or ``python -m examples.local_archive --port 8642``. Answers have the shape of ENA, BioSamples, Ensembl, NCBI and the
-FASTQ and genome file servers (with ``HEAD``, ``Range`` and ``ETag``); faults can be scripted, and every request is
-logged.
+or ``python -m examples.local_archive --port 8642``. Answers have the shape of ENA, BioSamples, BioStudies, Ensembl,
+GEO, NCBI and the file servers of reads, arrays and genomes (with ``HEAD``, ``Range`` and ``ETag``); faults can be
+scripted, and every request is logged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-from examples.archive_answers import Answer, Params, answer
+from examples.answers import Answer, Params
+from examples.archive_answers import answer
 from examples.archive_requests import ArchiveRequestHandler, LoggedRequest
 from examples.faults import Fault, FaultPlan
 from examples.study_folders import StudyFolders

@@ -9,24 +9,33 @@ A study folder holds::
     pubmed.json                   PubMed summaries by id
     ensembl/species.json          genomes by Ensembl division
     ensembl/releases.json         current release by Ensembl division
+    geo/GSE…_family.soft.gz       family file of a GEO series: SOFT, plain (``.soft``) or gzip, or MINiML (``.xml``,
+                                  ``.xml.gz``); beside it may lie curated datasets (``GDS….soft.gz``)
+    biostudies/{ACCESSION}/       a study of BioStudies: study.json, info.json (may be missing), files/{path}
     files/{host}/{path}           any file of an archive's file server
 
-Only ``read_run.json`` must be there. Folders may be added and changed while an archive serves them.
+``read_run.json``, one of GEO's files, or a ``study.json`` of BioStudies must be there. Folders may be added and changed
+while an archive serves them.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 RUNS = "read_run.json"
+
+_GEO_FILES = ("geo/*.soft", "geo/*.soft.gz", "geo/*_family.xml", "geo/*_family.xml.gz")
+_BIOSTUDIES = "biostudies/*/study.json"
+_MARKS = (RUNS, *_GEO_FILES, _BIOSTUDIES)
 
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
@@ -44,7 +53,7 @@ class StudyFolders:
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = [root.resolve() for root in roots]
         self._lock = threading.Lock()
-        self._parsed: dict[Path, tuple[tuple[int, int], Any]] = {}
+        self._parsed: dict[tuple[Path, object], tuple[tuple[int, int], Any]] = {}
 
     def folders(self) -> list[Path]:
         """The study folders that are there now."""
@@ -81,29 +90,66 @@ class StudyFolders:
                 return found
         return None
 
-    def _read(self, path: Path, *, default: Any) -> Any:
-        """The JSON value of a file, parsed again only when the file changed."""
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return default
+    def geo_files(self) -> list[Path]:
+        """GEO's files of all studies: family files and curated datasets."""
+        return [file for folder in self.folders() for pattern in _GEO_FILES for file in sorted(folder.glob(pattern))]
+
+    def biostudies_accessions(self) -> list[str]:
+        """Accessions of the BioStudies studies of all folders, sorted."""
+        return sorted({file.parent.name for folder in self.folders() for file in folder.glob(_BIOSTUDIES)})
+
+    def biostudies_document(self, accession: str, name: str) -> Any:
+        """``{name}.json`` of a BioStudies study, None if no folder has it."""
+        for folder in self.folders():
+            path = _below(folder / "biostudies", f"{accession}/{name}.json")
+            if path is not None:
+                return self._read(path, default=None)
+        return None
+
+    def biostudies_file(self, accession: str, path: str) -> Path | None:
+        """A file of a BioStudies study, None if no folder has it."""
+        for folder in self.folders():
+            found = _below(folder / "biostudies" / accession / "files", path)
+            if found is not None:
+                return found
+        return None
+
+    def derived(self, path: Path, make: Callable[[Path], T]) -> T:
+        """What a function makes of a file, made again only when the file changed."""
+        status = path.stat()
         version = (status.st_mtime_ns, status.st_size)
         with self._lock:
-            known = self._parsed.get(path)
+            known = self._parsed.get((path, make))
         if known is not None and known[0] == version:
-            return known[1]
-        value = orjson.loads(path.read_bytes())
+            value: T = known[1]
+            return value
+        value = make(path)
         with self._lock:
-            self._parsed[path] = (version, value)
+            self._parsed[path, make] = (version, value)
         return value
+
+    def _read(self, path: Path, *, default: Any) -> Any:
+        """The JSON value of a file."""
+        try:
+            return self.derived(path, _json)
+        except FileNotFoundError:
+            return default
+
+
+def _json(path: Path) -> Any:
+    return orjson.loads(path.read_bytes())
 
 
 def _studies_in(root: Path) -> list[Path]:
-    if (root / RUNS).is_file():
+    if _is_study(root):
         return [root]
     if not root.is_dir():
         return []
-    return sorted(folder for folder in root.iterdir() if (folder / RUNS).is_file())
+    return sorted(folder for folder in root.iterdir() if _is_study(folder))
+
+
+def _is_study(folder: Path) -> bool:
+    return any(next(folder.glob(mark), None) is not None for mark in _MARKS)
 
 
 def _below(folder: Path, path: str) -> Path | None:

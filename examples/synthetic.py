@@ -11,17 +11,15 @@ of the study, the number of the run), and studies should be named ``SRP9…``.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
+from examples.synthetic_files import gzipped, pubmed_record, write_json
 
 Layout = Literal["SINGLE", "PAIRED", "PAIRED_WITH_UNMATED"]
 
@@ -115,7 +113,7 @@ class SyntheticStudy:
         contents = list(fastq) if fastq is not None else [ONE_READ] * len(_SUFFIXES[layout])
         run = accession or f"SRR9{self.number % 10_000:04d}{len(self.runs):04d}"
         files = {
-            f"{run}{suffix}.fastq.gz": _gzipped(content)
+            f"{run}{suffix}.fastq.gz": gzipped(content)
             for suffix, content in zip(_SUFFIXES[layout], contents, strict=True)
         }
         if controlled_access:
@@ -134,17 +132,18 @@ class SyntheticStudy:
         folder = root / self.accession.split(";")[0]
         for run in self.runs:
             self._write_files(folder, run)
-        _write_json(folder / "study.json", [self._study_row()])
+        write_json(folder / "study.json", [self._study_row()])
         if self.pubmed_id is not None:
-            _write_json(folder / "xref.json", [self._xref_row(self.pubmed_id)])
-            _write_json(folder / "pubmed.json", {self.pubmed_id: self._pubmed_record(self.pubmed_id)})
+            write_json(folder / "xref.json", [self._xref_row(self.pubmed_id)])
+            record = pubmed_record(self.pubmed_id, title=self.title, year=self.first_public.year)
+            write_json(folder / "pubmed.json", {self.pubmed_id: record})
         # Last: a folder counts as a study once this file is there.
-        _write_json(folder / "read_run.json", [run.columns for run in self.runs])
+        write_json(folder / "read_run.json", [run.columns for run in self.runs])
         return folder
 
     def _write_files(self, folder: Path, run: SyntheticRun) -> None:
         if run.biosample is not None:
-            _write_json(folder / "biosamples" / f"{run.biosample['accession']}.json", run.biosample)
+            write_json(folder / "biosamples" / f"{run.biosample['accession']}.json", run.biosample)
         for name, content in run.files.items():
             path = folder / "files" / FASTQ_HOST / fastq_folder(run.accession) / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,16 +209,6 @@ class SyntheticStudy:
     def _xref_row(self, pubmed_id: str) -> dict[str, str]:
         return {"Source": "PubMed", "Source Primary Accession": pubmed_id, "Target Primary Accession": self.project}
 
-    def _pubmed_record(self, pubmed_id: str) -> dict[str, Any]:
-        return {
-            "uid": pubmed_id,
-            "title": self.title,
-            "authors": [],
-            "articleids": [{"idtype": "pubmed", "value": pubmed_id}],
-            "fulljournalname": "",
-            "pubdate": str(self.first_public.year),
-        }
-
 
 def fastq_folder(run: str) -> str:
     """ENA's folder of a run: the digits past its ninth character, padded to three, make a level of their own.
@@ -276,17 +265,3 @@ def simulated_reads(
         for mate, (reads, bases) in enumerate(zip(mates, (left, right), strict=True), start=1):
             reads.append(f"@{name}.{number}/{mate}\n{bases}\n+\n{'I' * read_length}\n")
     return "".join(mates[0]).encode(), "".join(mates[1]).encode()
-
-
-@lru_cache(maxsize=64)
-def _gzipped(content: bytes) -> bytes:
-    """Gzipped content, always the same bytes; content that is gzip already stays as it is."""
-    return content if content.startswith(b"\x1f\x8b") else gzip.compress(content, compresslevel=6, mtime=0)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    """Write at once, so that an archive that serves the folder never reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2))
-    fresh.replace(path)

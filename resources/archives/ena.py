@@ -6,6 +6,7 @@ API: https://www.ebi.ac.uk/ena/portal/api/ (read_run, study, read_study) and htt
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -21,7 +22,38 @@ PAGE_ROWS = 10_000
 STUDY_FIELDS = ("first_public", "last_updated", "scientific_name", "secondary_study_accession")
 """Columns of a discovery row."""
 
+DATES = ("first_public", "last_updated")
+"""Days by which studies are looked for."""
+
+KEYWORD_FIELDS = (
+    "assembly_software", "bio_material", "center_name", "collected_by", "experiment_title", "host_body_site",
+    "instrument_model", "instrument_platform", "library_name", "project_name", "sample_title", "sequencing_method",
+    "study_title",
+)  # fmt: skip
+"""Columns in which a keyword is looked for (those of refine.bio's gatherer)."""
+
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySearch:
+    """Which RNA-seq studies are looked for.
+
+    Attributes:
+        since: First day.
+        until: Last day (included).
+        dates: The study was published (``first_public``) or changed (``last_updated``) between the two.
+        organisms: NCBI taxonomy ids, or scientific names; all organisms if empty.
+        instrument_models: ENA's names of sequencers; all if empty.
+        keyword: A text that one of :data:`KEYWORD_FIELDS` holds.
+    """
+
+    since: date
+    until: date
+    dates: Sequence[str] = DATES
+    organisms: Sequence[int | str] = ()
+    instrument_models: Sequence[str] = ()
+    keyword: str | None = None
 
 
 class Ena:
@@ -109,12 +141,28 @@ class Ena:
             TransientArchiveError: ENA is unwell.
             MalformedPayloadError: The answer is not a list.
         """
+        search = StudySearch(since=since, until=until, organisms=organisms, instrument_models=instrument_models)
+        return self.search_studies(search, limit=limit, offset=offset)
+
+    def search_studies(self, search: StudySearch, *, limit: int = PAGE_ROWS, offset: int = 0) -> list[Row]:
+        """One page of the RNA-seq studies that a search finds, by accession.
+
+        Args:
+            search: What is looked for.
+            limit: Rows of the page.
+            offset: Rows to skip.
+
+        Returns:
+            Rows with :data:`STUDY_FIELDS`; empty after the last page.
+
+        Raises:
+            TransientArchiveError: ENA is unwell.
+            MalformedPayloadError: The answer is not a list.
+        """
         form: Params = {
             "dataPortal": "ena",
             "result": "read_study",
-            "query": discovery_query(
-                since=since, until=until, organisms=organisms, instrument_models=instrument_models
-            ),
+            "query": discovery_query(search),
             "fields": ",".join(STUDY_FIELDS),
             "sortFields": "secondary_study_accession",
             "format": "json",
@@ -162,16 +210,17 @@ class Ena:
         return _list_of_rows(self._client.get_json(url, params), url)
 
 
-def discovery_query(
-    *, since: date, until: date, organisms: Sequence[int | str] = (), instrument_models: Sequence[str] = ()
-) -> str:
+def discovery_query(search: StudySearch) -> str:
     """ENA's query for bulk RNA-seq studies that were published or changed between two days (both included)."""
-    window = " OR ".join(f"({field}>={since} AND {field}<={until})" for field in ("first_public", "last_updated"))
+    window = " OR ".join(f"({name}>={search.since} AND {name}<={search.until})" for name in search.dates)
     clauses = [f"({window})", 'library_source="TRANSCRIPTOMIC"', 'library_strategy="RNA-Seq"']
-    if instrument_models:
-        clauses.append("(" + " OR ".join(f"instrument_model={_quoted(model)}" for model in instrument_models) + ")")
-    if organisms:
-        clauses.append("(" + " OR ".join(_organism_clause(organism) for organism in organisms) + ")")
+    if search.instrument_models:
+        models = (f"instrument_model={_quoted(model)}" for model in search.instrument_models)
+        clauses.append("(" + " OR ".join(models) + ")")
+    if search.organisms:
+        clauses.append("(" + " OR ".join(_organism_clause(organism) for organism in search.organisms) + ")")
+    if search.keyword:
+        clauses.append("(" + " OR ".join(f"{name}={_quoted(f'*{search.keyword}*')}" for name in KEYWORD_FIELDS) + ")")
     return " AND ".join(clauses)
 
 

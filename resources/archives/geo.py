@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from refinebio_assets.domain.accessions import AccessionType, parse_accession
 from refinebio_assets.domain.errors import ArchiveNotFoundError, MalformedPayloadError, UnsupportedAccessionError
@@ -152,6 +152,26 @@ class Geo:
             MalformedPayloadError: The answer holds something else than series.
         """
         term = discovery_term(since=since, until=until, organisms=organisms, keyword=keyword)
+        return self._page(term, limit, offset)
+
+    def updated(
+        self,
+        *,
+        since: date,
+        until: date,
+        organisms: Sequence[str | int] = (),
+        keyword: str | None = None,
+        limit: int = PAGE_ROWS,
+        offset: int = 0,
+    ) -> GeoPage:
+        """One page of the series whose record changed between two days; otherwise as :meth:`published`.
+
+        The rows do not tell the day of the change.
+        """
+        term = discovery_term(since=since, until=until, organisms=organisms, keyword=keyword, by="UDAT")
+        return self._page(term, limit, offset)
+
+    def _page(self, term: str, limit: int, offset: int) -> GeoPage:
         page = self._ncbi.search(_DATABASE, term, limit=limit, offset=offset)
         return GeoPage(total=page.total, rows=[_row(each) for each in self._ncbi.summaries(_DATABASE, page.uids)])
 
@@ -182,9 +202,19 @@ def geo_folder(accession: str) -> str:
     return f"{accession[:3]}{accession[3:][:-3]}nnn"
 
 
-def discovery_term(*, since: date, until: date, organisms: Sequence[str | int] = (), keyword: str | None = None) -> str:
-    """The Entrez query for series that became public between two days (both included)."""
-    clauses = ["gse[ETYP]", f"{since:%Y/%m/%d}:{until:%Y/%m/%d}[PDAT]"]
+def discovery_term(
+    *,
+    since: date,
+    until: date,
+    organisms: Sequence[str | int] = (),
+    keyword: str | None = None,
+    by: Literal["PDAT", "UDAT"] = "PDAT",
+) -> str:
+    """The Entrez query for series that became public, or changed (``UDAT``), between two days (both included).
+
+    Fields: https://www.ncbi.nlm.nih.gov/geo/info/qqtutorial.html.
+    """
+    clauses = ["gse[ETYP]", f"{since:%Y/%m/%d}:{until:%Y/%m/%d}[{by}]"]
     if organisms:
         clauses.append("(" + " OR ".join(map(_organism, organisms)) + ")")
     if keyword and _phrase(keyword) != '""':

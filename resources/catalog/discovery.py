@@ -11,10 +11,10 @@ from resources.catalog.models import CatalogProperty, DiscoveryCursor, Experimen
 from resources.catalog.statements import upsert
 
 
-def read_cursor(session: Session, source: str) -> str | None:
-    """How far a source has been read, None if never."""
-    row = session.get(DiscoveryCursor, source)
-    return None if row is None else row.cursor
+def read_cursor(session: Session, source: str, *, lock: bool = False) -> str | None:
+    """How far a source has been read, None if never; ``lock`` keeps it from other writers until the end."""
+    query = select(DiscoveryCursor.cursor).where(DiscoveryCursor.source == source)
+    return session.scalar(query.with_for_update() if lock else query)
 
 
 def write_cursor(session: Session, source: str, cursor: str) -> None:

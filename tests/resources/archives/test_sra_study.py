@@ -8,7 +8,7 @@ from examples.local_archive import BUNDLED_STUDIES, Fault, LocalArchive
 from examples.synthetic import SyntheticStudy
 from refinebio_assets.domain.errors import ArchiveNotFoundError, TransientArchiveError, UnsupportedAccessionError
 from resources.archives import Archives, fetch_sra_study
-from resources.archives.ena import Ena, discovery_query
+from resources.archives.ena import Ena, StudySearch, discovery_query
 
 
 @pytest.fixture
@@ -184,7 +184,8 @@ def test_discovery_finds_bulk_rna_seq_studies_of_a_window(studies, client_for):
 
 
 def test_quotes_cannot_leave_their_value_in_a_discovery_query():
-    query = discovery_query(since=date(2026, 1, 1), until=date(2026, 1, 2), organisms=['x" OR tax_eq(1)'])
+    search = StudySearch(since=date(2026, 1, 1), until=date(2026, 1, 2), organisms=['x" OR tax_eq(1)'])
+    query = discovery_query(search)
     assert query.endswith('(scientific_name="x  OR tax_eq(1)")')
 
 

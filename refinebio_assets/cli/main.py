@@ -28,6 +28,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "resolve": LazyCommand("ledger:resolve", "Any accession -> experiments, samples and aliases."),
     "index": LazyCommand("index:index", "Transcriptome indices of organisms."),
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
+    "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),
     "compute": LazyCommand("compute:compute", "Every method on its own: file in, file out, no catalog."),
     "serve": LazyCommand("serve:serve", "The GraphQL API."),
     "config": LazyCommand("config:config", "Every setting, its value and where it comes from."),

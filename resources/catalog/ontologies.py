@@ -132,6 +132,9 @@ def _stored_terms(session: Session, prefix: str) -> dict[str, TermRecord]:
 
 
 def _write_source(session: Session, source: OntologySource) -> None:
+    """Note where the terms come from; most of those of an ontology that was there before come not from an excerpt."""
+    if source.is_partial and session.get(Ontology, source.prefix) is not None:
+        return
     row = {
         "prefix": source.prefix,
         "version": source.version,

@@ -26,6 +26,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "ingest": LazyCommand("ingest:ingest", "Survey, download and process experiments, to gene expression."),
     "status": LazyCommand("ledger:status", "Where every sample is, with the reason in words."),
     "resolve": LazyCommand("ledger:resolve", "Any accession -> experiments, samples and aliases."),
+    "inspect": LazyCommand("inspect:inspect", "What any file is, and what would be stored from it."),
     "index": LazyCommand("index:index", "Transcriptome indices of organisms."),
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
     "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),

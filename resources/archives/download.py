@@ -20,7 +20,12 @@ from typing import Any, BinaryIO
 import httpx
 import orjson
 
-from refinebio_assets.domain.errors import ChecksumMismatchError, MalformedPayloadError, TransientArchiveError
+from refinebio_assets.domain.errors import (
+    ArchiveNotFoundError,
+    ChecksumMismatchError,
+    MalformedPayloadError,
+    TransientArchiveError,
+)
 from resources.archives.inspection import FileInspector, pieces_of
 from resources.archives.responses import refuse_web_page
 
@@ -88,6 +93,7 @@ class Download:
 
         Raises:
             TransientArchiveError: The connection failed or broke; the bytes received are kept for the next attempt.
+            ArchiveNotFoundError: The archive does not have the file.
             MalformedPayloadError: All bytes came, but they are wrong; none is kept.
         """
         self._destination.parent.mkdir(parents=True, exist_ok=True)
@@ -95,8 +101,13 @@ class Download:
             inspector = self._inspector()
             headers = self._resume_headers(part, inspector)
             if not self._is_complete(inspector):
-                with self._open_stream(headers) as response:
-                    inspector = self._receive(response, part, inspector)
+                try:
+                    with self._open_stream(headers) as response:
+                        inspector = self._receive(response, part, inspector)
+                except ArchiveNotFoundError:
+                    if not inspector.size_bytes:
+                        self._forget()  # no empty part file of something that is not there
+                    raise
             self._verify(inspector)
             part.flush()
             os.fsync(part.fileno())

@@ -7,6 +7,7 @@ from resources.catalog.imported_metadata import MetadataImport
 from resources.catalog.ledger import Ledger, LedgerHistoryRow, ReasonCount
 from resources.catalog.ledger_changes import LedgerRow, StateChange
 from resources.catalog.ontologies import ImportedOntology, OntologyImport, OntologySource
+from resources.catalog.removal import Removal
 from resources.catalog.results import FileToRecord, RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
 from resources.catalog.survey import SurveyOutcome
@@ -27,6 +28,7 @@ __all__ = [
     "QuantFileInfo",
     "ReasonCount",
     "RecordedResult",
+    "Removal",
     "Resolution",
     "ResultToRecord",
     "SampleStatus",

@@ -19,6 +19,7 @@ from resources.catalog import (
     discovery,
     imported_metadata,
     ontologies,
+    removal,
     results,
     sample_values,
     samples,
@@ -35,7 +36,9 @@ from resources.catalog.imported_metadata import MetadataImport
 from resources.catalog.ledger import Ledger
 from resources.catalog.ledger_changes import LedgerRow
 from resources.catalog.linked_studies import linked_studies
+from resources.catalog.models import now
 from resources.catalog.ontologies import ImportedOntology, OntologyImport, OntologySource
+from resources.catalog.removal import Removal
 from resources.catalog.results import RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
 from resources.catalog.survey import SurveyOutcome
@@ -98,8 +101,9 @@ class Catalog:
             ValueError: A sample is listed more than once.
         """
         with self.session() as session:
+            outcome = survey.record_survey(session, result, metadata_sha256=metadata_sha256, run_id=run_id)
             upstream.note_surveyed(session, result.experiment.accession, moment=now())
-            return survey.record_survey(session, result, metadata_sha256=metadata_sha256, run_id=run_id)
+            return outcome
 
     def refresh_experiment_state(
         self, experiment: str, *, processed: bool = False, run_id: str | None = None
@@ -140,6 +144,32 @@ class Catalog:
         """Studies of the sequence archives with the reads of an experiment's samples, surveyed or not."""
         with self.reading() as session:
             return linked_studies(session, experiment)
+
+    def plan_removal(self, experiment: str) -> Removal:
+        """What :meth:`remove_experiment` would take along.
+
+        Raises:
+            NotFoundError: Neither catalog nor ledger knows the experiment.
+        """
+        with self.reading() as session:
+            return removal.plan_removal(session, experiment)
+
+    def remove_experiment(self, experiment: str) -> Removal:
+        """Forget an experiment, and the samples, results, files and ledger entries that only it has.
+
+        Samples that other experiments have too stay, with their results, and are owned by one of these from now on.
+        Objects in the store are the caller's to remove, afterwards.
+
+        Raises:
+            NotFoundError: Neither catalog nor ledger knows the experiment.
+        """
+        with self.session() as session:
+            return removal.remove_experiment(session, experiment)
+
+    def recorded_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the object store's keys that the catalog has a file under."""
+        with self.reading() as session:
+            return removal.recorded_keys(session, keys)
 
     def titles(self, accessions: Sequence[str]) -> dict[str, str]:
         """Titles of experiments and samples by accession; unknown accessions are absent."""

@@ -112,7 +112,7 @@ def record_result(session: Session, result: ResultToRecord) -> RecordedResult:
     for chunk in chunks([id_ for id_, _, _ in superseded]):
         session.execute(delete(ComputedFile).where(ComputedFile.id.in_(chunk)))
     touched.update(other for _, _, other in superseded if other is not None)
-    _delete_unused_results(session, touched - {result_id})
+    delete_unused_results(session, touched - {result_id})
     return RecordedResult(result_id=result_id, superseded_keys=sorted(key for _, key, _ in superseded))
 
 
@@ -213,7 +213,7 @@ def _superseded_files(
     return [(row.id, row.key, row.result_id) for row in found.values() if row.key not in keys]
 
 
-def _delete_unused_results(session: Session, result_ids: Iterable[int]) -> None:
+def delete_unused_results(session: Session, result_ids: Iterable[int]) -> None:
     """Delete results that no file and no artefact refers to."""
     used = [
         select(model.result_id).where(model.result_id == ComputationalResult.id).exists()

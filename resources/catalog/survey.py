@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.accessions import names_same_record
@@ -15,7 +15,8 @@ from refinebio_assets.domain.records import ExperimentRecord, LedgerDecision, Su
 from refinebio_assets.domain.vocabulary import LedgerKind, SampleState, is_eligible
 from resources.catalog.experiment_state import refresh_experiment_state
 from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, read_entries
-from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, LedgerEntry, Sample, now
+from resources.catalog.membership import hand_over, unlink
+from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, Sample, now
 from resources.catalog.statements import chunks, plain_json, rows_where_in, storable_text, upsert
 from resources.catalog.survey_samples import WrittenSamples, write_samples
 
@@ -33,6 +34,9 @@ _EXPERIMENT_TEXTS = (
 
 NOT_LISTED = "not_listed_any_more"
 """Ledger reason of samples that an archive no longer lists in their experiment, nor in any other known one."""
+
+OTHER_ACCESSION = "known_as"
+"""Ledger reason of names under which an experiment was discovered that was then surveyed under another."""
 
 SURVEY_LOCK = 7_334_632_460
 """Key of the PostgreSQL advisory lock under which surveys are written."""
@@ -54,7 +58,7 @@ def record_survey(session: Session, result: SurveyResult, *, metadata_sha256: st
     """Write experiment, samples, files and ledger states; see :meth:`resources.catalog.Catalog.record_survey`."""
     experiment = result.experiment.accession
     _refuse_repeated_samples(result)
-    _wait_for_other_survey(session)
+    wait_for_other_survey(session)
     experiment_id = _write_experiment(session, result, metadata_sha256)
     aliases = _write_aliases(session, experiment_id, result.experiment)
     written = write_samples(session, experiment_id, [sample.record for sample in result.samples])
@@ -90,7 +94,7 @@ def _refuse_repeated_samples(result: SurveyResult) -> None:
         raise ValueError(message)
 
 
-def _wait_for_other_survey(session: Session) -> None:
+def wait_for_other_survey(session: Session) -> None:
     """On PostgreSQL surveys are written one after another, as on SQLite.
 
     They share organisms, platforms, files and samples: two that lock some of these rows in different orders would
@@ -165,14 +169,14 @@ def _write_membership(session: Session, experiment_id: int, written: WrittenSamp
             sorted(gone),
         )
     }
-    _unlink(session, experiment_id, sorted(elsewhere))
+    unlink(session, experiment_id, sorted(elsewhere))
     for other_experiment_id in sorted(set(elsewhere.values())):
         owned = [
             gone[id_].accession
             for id_, other in elsewhere.items()
             if other == other_experiment_id and gone[id_].owner_experiment_id == experiment_id
         ]
-        _hand_over(session, owned, other_experiment_id)
+        hand_over(session, owned, other_experiment_id)
     return sorted(member.accession for id_, member in gone.items() if id_ not in elsewhere)
 
 
@@ -186,30 +190,8 @@ def _take_over_moved(
         if entry is not None and entry.reason == NOT_LISTED and owner_id != experiment_id:
             left[owner_id].append(accession)
     for owner_id, accessions in left.items():
-        _unlink(session, owner_id, sorted(written.ids[accession] for accession in accessions))
-        _hand_over(session, accessions, experiment_id)
-
-
-def _unlink(session: Session, experiment_id: int, sample_ids: Sequence[int]) -> None:
-    for chunk in chunks(sample_ids):
-        session.execute(
-            delete(ExperimentSample).where(
-                ExperimentSample.experiment_id == experiment_id, ExperimentSample.sample_id.in_(chunk)
-            )
-        )
-
-
-def _hand_over(session: Session, samples: Sequence[str], experiment_id: int) -> None:
-    """Make another experiment the owner of samples."""
-    owner = select(Experiment.accession).where(Experiment.id == experiment_id).scalar_subquery()
-    for chunk in chunks(sorted(samples)):
-        session.execute(update(Sample).where(Sample.accession.in_(chunk)).values(owner_experiment_id=experiment_id))
-        session.execute(
-            update(LedgerEntry)
-            .where(LedgerEntry.accession.in_(chunk))
-            .values(experiment_accession=owner)
-            .execution_options(synchronize_session=False)
-        )
+        unlink(session, owner_id, sorted(written.ids[accession] for accession in accessions))
+        hand_over(session, accessions, experiment_id)
 
 
 def _sample_changes(
@@ -275,7 +257,7 @@ def _discovered_names(experiment: str, aliases: Iterable[str], before: Mapping[s
 def _supersession(entry: LedgerRow, experiment: str, run_id: str | None) -> StateChange:
     """An experiment discovered under another accession is this one: it must not wait for a survey for ever."""
     decision = LedgerDecision(
-        state=SampleState.SUPERSEDED, reason="known_as", message=f"This is another accession of {experiment}."
+        state=SampleState.SUPERSEDED, reason=OTHER_ACCESSION, message=f"This is another accession of {experiment}."
     )
     return StateChange(
         accession=entry.accession,

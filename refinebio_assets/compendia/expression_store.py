@@ -1,0 +1,374 @@
+"""Expression of an organism as immutable parts: any samples or any genes are read without the rest.
+
+A part holds some samples of one experiment as ``genes x samples`` float32 in NumPy's ``.npy`` format (version 1.0,
+https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), so that a gene's values lie together, and its
+facts as JSON beside it; the names of its genes are a file that parts with the same genes share. A part has at most
+:data:`MOST_SAMPLES` samples: read whole it is one block of samples. New experiments are new parts; no part is ever
+rewritten. The store of an organism is a list of parts; their gene spaces are joined while reading: a gene that a part
+does not have is missing (NaN) in its samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, lru_cache, partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from refinebio_assets.domain.errors import MalformedFileError
+from refinebio_assets.domain.vocabulary import Technology
+
+Floats = NDArray[np.float32]
+
+MOST_SAMPLES = 1024
+"""Samples of a part at most: 80 MB of 20,000 genes."""
+FORMAT = "refinebio-expression-part-1"
+
+Opener = Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartInfo:
+    """What a part holds.
+
+    Attributes:
+        experiment: Accession of the experiment.
+        organism: UPPER_SNAKE.
+        technology: All samples of a part share it.
+        scale: ``linear`` (lengthScaledTPM) or ``log2``.
+        genes: Row names, Ensembl stable ids, sorted.
+        samples: Column names, accessions, sorted.
+        platforms: Platform accession by sample, in the order of the samples.
+        sha256: Of the ``.npy`` file.
+    """
+
+    experiment: str
+    organism: str
+    technology: Technology
+    scale: str
+    genes: tuple[str, ...]
+    samples: tuple[str, ...]
+    platforms: tuple[str, ...]
+    sha256: str
+
+    @property
+    def gene_space(self) -> str:
+        """Identifies the genes: parts with the same genes have the same one."""
+        return gene_space(self.genes)
+
+    def dumps(self) -> bytes:
+        """As JSON, with the gene space instead of the genes; the same part gives the same bytes."""
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "genes"}
+        return orjson.dumps({"format": FORMAT, "gene_space": self.gene_space, **values}, option=orjson.OPT_SORT_KEYS)
+
+    @classmethod
+    def loads(cls, text: bytes, genes_of: Callable[[str], tuple[str, ...]], *, path: str) -> PartInfo:
+        """From JSON; ``genes_of`` gives the genes of a gene space.
+
+        Raises:
+            MalformedFileError: It is none, or of another format.
+        """
+        try:
+            values: dict[str, Any] = orjson.loads(text)
+            if values["format"] != FORMAT:
+                message = f"The file does not describe a part of the format {FORMAT}."
+                raise MalformedFileError(message, path=path)
+            return cls(
+                experiment=str(values["experiment"]),
+                organism=str(values["organism"]),
+                technology=Technology(values["technology"]),
+                scale=str(values["scale"]),
+                genes=genes_of(str(values["gene_space"])),
+                samples=tuple(map(str, values["samples"])),
+                platforms=tuple(map(str, values["platforms"])),
+                sha256=str(values["sha256"]),
+            )
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            message = f"The file does not describe a part of an expression store: {error}"
+            remedy = "Materialise the experiment's expression again."
+            raise MalformedFileError(message, path=path, remedy=remedy) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part and how its values are opened: a seekable binary file, local or of an object store."""
+
+    info: PartInfo
+    open: Opener
+
+    def read(self) -> Floats:
+        """All values, genes x samples, float32.
+
+        Raises:
+            MalformedFileError: The file is no ``.npy`` of this shape, or it is cut short.
+        """
+        with self.open() as file:
+            offset = self._data_offset(file)
+            shape = (len(self.info.genes), len(self.info.samples))
+            return self._read_at(file, offset, shape[0] * shape[1]).reshape(shape)
+
+    def read_genes(self, rows: Sequence[int]) -> Floats:
+        """The values of some genes: ``len(rows)`` x samples; only these bytes are read."""
+        width = len(self.info.samples)
+        values = np.empty((len(rows), width), np.float32)
+        with self.open() as file:
+            offset = self._data_offset(file)
+            for line, row in zip(values, rows, strict=True):
+                line[:] = self._read_at(file, offset + row * width * 4, width)
+        return values
+
+    def _data_offset(self, file: BinaryIO) -> int:
+        try:
+            version = np.lib.format.read_magic(file)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        except (ValueError, EOFError, OSError) as error:
+            why = f"it is no .npy file ({error})"
+            raise self._broken(why) from error
+        expected = (len(self.info.genes), len(self.info.samples))
+        if version != (1, 0) or fortran or dtype != np.dtype("<f4") or shape != expected:
+            why = f"its shape is {shape} {dtype}, not {expected} float32"
+            raise self._broken(why)
+        return file.tell()
+
+    def _read_at(self, file: BinaryIO, offset: int, count: int) -> Floats:
+        file.seek(offset)
+        data = file.read(count * 4)
+        if len(data) != count * 4:
+            why = "it is cut short"
+            raise self._broken(why)
+        return np.frombuffer(data, dtype="<f4")
+
+    def _broken(self, why: str) -> MalformedFileError:
+        message = f"The expression of {self.info.experiment} cannot be read: {why}."
+        remedy = f"Materialise its expression again: refinebio ingest {self.info.experiment}"
+        return MalformedFileError(message, path=f"{self.info.sha256}.npy", remedy=remedy)
+
+
+def make_parts(
+    values: NDArray[np.floating[Any]],
+    *,
+    experiment: str,
+    organism: str,
+    technology: Technology,
+    scale: str,
+    genes: Sequence[str],
+    samples: Sequence[str],
+    platforms: Sequence[str],
+) -> Iterator[tuple[PartInfo, bytes]]:
+    """Cut an expression matrix into parts.
+
+    Args:
+        values: samples x genes, NaN where a value is missing.
+        experiment: Accession of the experiment.
+        organism: UPPER_SNAKE.
+        technology: Of all samples.
+        scale: ``linear`` or ``log2``.
+        genes: Names of the columns, each once.
+        samples: Names of the rows, each once.
+        platforms: Platform accession of each row.
+
+    Yields:
+        Facts and the bytes of the ``.npy`` file of each part. Genes and samples are sorted, so that the same matrix
+        gives the same bytes in whatever order it comes.
+
+    Raises:
+        ValueError: Names are repeated, or do not fit the matrix.
+    """
+    if values.shape != (len(samples), len(genes)) or len(platforms) != len(samples):
+        message = f"{len(samples)} samples, {len(platforms)} platforms and {len(genes)} genes do not fit {values.shape}"
+        raise ValueError(message)
+    if len(set(genes)) != len(genes) or len(set(samples)) != len(samples):
+        message = "a gene or sample is there twice"
+        raise ValueError(message)
+    gene_order = sorted(range(len(genes)), key=genes.__getitem__)
+    sample_order = sorted(range(len(samples)), key=samples.__getitem__)
+    for start in range(0, len(samples), MOST_SAMPLES):
+        chosen = sample_order[start : start + MOST_SAMPLES]
+        content = _npy(values[chosen][:, gene_order].T.astype("<f4"))
+        yield (
+            PartInfo(
+                experiment=experiment,
+                organism=organism,
+                technology=technology,
+                scale=scale,
+                genes=tuple(genes[one] for one in gene_order),
+                samples=tuple(samples[one] for one in chosen),
+                platforms=tuple(platforms[one] for one in chosen),
+                sha256=hashlib.sha256(content).hexdigest(),
+            ),
+            content,
+        )
+
+
+def _npy(values: Floats) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(values), version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
+@lru_cache(maxsize=64)
+def gene_space(genes: tuple[str, ...]) -> str:
+    """The sha256 of gene names, in their order."""
+    return hashlib.sha256(genes_text(genes)).hexdigest()
+
+
+def genes_text(genes: Sequence[str]) -> bytes:
+    """The file of a gene space: one name per line."""
+    return "".join(f"{gene}\n" for gene in genes).encode()
+
+
+def write_parts(folder: Path, parts: Iterable[tuple[PartInfo, bytes]]) -> list[Part]:
+    """Write parts below a local folder; files that are there already are kept.
+
+    ``{sha256}.npy`` and ``{sha256}.json`` for each part, ``genes_{gene space}.txt`` for each gene space.
+    """
+    infos = []
+    for info, content in parts:
+        _write_once(folder / f"genes_{info.gene_space}.txt", genes_text(info.genes))
+        _write_once(folder / f"{info.sha256}.npy", content)
+        _write_once(folder / f"{info.sha256}.json", info.dumps())
+        infos.append(info)
+    return [Part(info, partial(_open, folder / f"{info.sha256}.npy")) for info in infos]
+
+
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _write_once(target: Path, content: bytes) -> None:
+    if not target.exists():
+        temporary = target.with_suffix(f"{target.suffix}.part")
+        temporary.write_bytes(content)
+        temporary.replace(target)
+
+
+def local_parts(folder: Path) -> list[Part]:
+    """The parts below a local folder.
+
+    Raises:
+        MalformedFileError: A description or a gene space is broken or missing.
+    """
+
+    @cache
+    def genes_of(space: str) -> tuple[str, ...]:
+        path = folder / f"genes_{space}.txt"
+        if not path.exists():
+            message = "The genes of a part are missing."
+            raise MalformedFileError(message, path=path, remedy="Materialise the experiment's expression again.")
+        return tuple(path.read_text("utf-8").splitlines())
+
+    descriptions = sorted(folder.glob("*.json"))
+    infos = (PartInfo.loads(path.read_bytes(), genes_of, path=str(path)) for path in descriptions)
+    return [Part(info, partial(_open, folder / f"{info.sha256}.npy")) for info in infos]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleBlock:
+    """Samples of one part in the genes of the store.
+
+    Attributes:
+        info: The part.
+        values: samples x genes of the store, float32, C-contiguous; NaN where a value is missing.
+        columns: Which of the store's genes the part has.
+    """
+
+    info: PartInfo
+    values: Floats
+    columns: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class ExpressionStore:
+    """The parts of an organism, in the order of experiment and first sample.
+
+    A sample that several parts have counts once: the first part (in that order) has it.
+    """
+
+    parts: tuple[Part, ...]
+    _columns: dict[tuple[str, ...], NDArray[np.intp]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> ExpressionStore:
+        """A store of parts, sorted."""
+        return cls(
+            tuple(sorted(parts, key=lambda part: (part.info.experiment, part.info.samples[:1], part.info.sha256)))
+        )
+
+    @cached_property
+    def genes(self) -> tuple[str, ...]:
+        """All genes of all parts, sorted."""
+        spaces = {part.info.genes for part in self.parts}
+        return tuple(sorted(set().union(*spaces)))
+
+    @cached_property
+    def samples(self) -> tuple[str, ...]:
+        """All samples, each once, in the order in which blocks have them."""
+        return tuple(dict.fromkeys(sample for part in self.parts for sample in part.info.samples))
+
+    def blocks(self) -> Iterator[SampleBlock]:
+        """All samples, part by part."""
+        seen: set[str] = set()
+        width = len(self.genes)
+        for part in self.parts:
+            fresh = [place for place, sample in enumerate(part.info.samples) if sample not in seen]
+            seen.update(part.info.samples)
+            if not fresh:
+                continue
+            columns = self.columns_of(part.info.genes)
+            read = part.read()
+            values = np.full((len(fresh), width), np.nan, np.float32)
+            values[:, columns] = (read if len(fresh) == read.shape[1] else read[:, fresh]).T
+            yield SampleBlock(info=_only(part.info, fresh), values=values, columns=columns)
+
+    def gene_slice(self, genes: Sequence[str], samples: Sequence[str] | None = None) -> Floats:
+        """Some genes of some samples, without reading the others.
+
+        Args:
+            genes: Gene ids; an unknown one is missing everywhere.
+            samples: Accessions, those of :attr:`samples` if None; an unknown one is missing everywhere.
+
+        Returns:
+            samples x genes, float32, NaN where a value is missing.
+        """
+        wanted = {sample: row for row, sample in enumerate(self.samples if samples is None else samples)}
+        values = np.full((len(wanted), len(genes)), np.nan, np.float32)
+        seen: set[str] = set()
+        for part in self.parts:
+            places = [
+                (place, wanted[sample])
+                for place, sample in enumerate(part.info.samples)
+                if sample in wanted and sample not in seen
+            ]
+            seen.update(part.info.samples)
+            rows = {gene: row for row, gene in enumerate(part.info.genes) if gene in genes} if places else {}
+            if rows:
+                read = part.read_genes(list(rows.values()))
+                columns = [[column for column, gene in enumerate(genes) if gene == one] for one in rows]
+                for line, of_gene in zip(read, columns, strict=True):
+                    for place, row in places:
+                        values[row, of_gene] = line[place]
+        return values
+
+    def columns_of(self, genes: tuple[str, ...]) -> NDArray[np.intp]:
+        """Where a part's genes lie among the store's; looked up once per gene space."""
+        if genes not in self._columns:
+            places = {gene: column for column, gene in enumerate(self.genes)}
+            self._columns[genes] = np.fromiter((places[gene] for gene in genes), np.intp, len(genes))
+        return self._columns[genes]
+
+
+def _only(info: PartInfo, chosen: Sequence[int]) -> PartInfo:
+    if len(chosen) == len(info.samples):
+        return info
+    return replace(
+        info,
+        samples=tuple(info.samples[one] for one in chosen),
+        platforms=tuple(info.platforms[one] for one in chosen),
+    )

@@ -8,6 +8,7 @@ both trees are served over HTTPS under the same path.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 import httpx
@@ -67,7 +68,8 @@ def official_url(url: str) -> httpx.URL:
             url=url,
             remedy="Allowed hosts: " + ", ".join(sorted(ARCHIVE_HOSTS)) + ".",
         )
-    if ".." in parsed.path.split("/"):
+    # httpx resolves a plain "..", so that the text has to be looked at as well as what its quotes stand for.
+    if ".." in (*re.split(r"[?#]", text)[0].split("/"), *parsed.path.split("/")):
         message = f"{url!r} leaves its folder with '..'."
         raise ArchiveError(message, url=url)
     return parsed.copy_with(fragment=None)

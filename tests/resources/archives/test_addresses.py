@@ -28,6 +28,8 @@ def test_every_form_ena_writes_becomes_https(written):
         "https://169.254.169.254/latest/meta-data",
         "file:///etc/passwd",
         "https://www.ebi.ac.uk/ena/%2e%2e/%2e%2e/etc/passwd",
+        "https://www.ebi.ac.uk/ena/../etc/passwd",
+        "ftp.sra.ebi.ac.uk/vol1/..",
         "",
         "https://[",
     ],

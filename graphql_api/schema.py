@@ -26,6 +26,7 @@ from graphql_api.files.types import OriginalFile
 from graphql_api.ledger.loaders import entries_by_accession
 from graphql_api.ledger.resolvers import LedgerQueries
 from graphql_api.limits import MAX_ACCESSIONS, CostLimit, ShapeLimit
+from graphql_api.metadata.resolvers import MetadataQueries
 from graphql_api.nodes import Node, read_global_id
 from graphql_api.organisms.loaders import organisms_by_name, platforms_by_accession
 from graphql_api.organisms.resolvers import OrganismQueries
@@ -121,6 +122,7 @@ class Query(
     FileQueries,
     ProvenanceQueries,
     CompendiumQueries,
+    MetadataQueries,
     StatsQueries,
 ):
     """Everything that can be asked."""

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from graphql_api.connections import Column, Direction, Keyset
 from graphql_api.context import Statement
+from graphql_api.metadata.filters import samples_with_keywords
 from graphql_api.organisms.filters import organism_ids, platform_ids
 from graphql_api.vocabulary import SampleState, SourceArchive, Technology
 from resources.catalog.models import (
@@ -49,6 +50,10 @@ class SampleFilter:
     library_strategies: list[str] | None = None
     library_layouts: list[str] | None = None
     harmonized: list[HarmonizedFilter] | None = None
+    keywords: list[str] | None = strawberry.field(
+        default=None,
+        description="Ontology terms: a keyword of the sample is one of them, or is below one (liver and its parts).",
+    )
     contains: str | None = strawberry.field(
         default=None, description="Text in accession, title or a harmonised value, in any letter case."
     )
@@ -123,6 +128,8 @@ def _of_its_relations(wanted: SampleFilter) -> list[ColumnElement[bool]]:
         lowered = [value.lower() for value in harmonized.values]
         named = values.where(SampleHarmonizedValue.field == harmonized.field)
         found.append(Sample.id.in_(named.where(func.lower(SampleHarmonizedValue.value).in_(lowered))))
+    if wanted.keywords is not None:
+        found.append(Sample.id.in_(samples_with_keywords(wanted.keywords)))
     if wanted.contains is not None:
         in_values = values.where(SampleHarmonizedValue.value.icontains(wanted.contains, autoescape=True))
         in_texts = [text.icontains(wanted.contains, autoescape=True) for text in (Sample.accession, Sample.title)]

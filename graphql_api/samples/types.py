@@ -14,6 +14,8 @@ from graphql_api.files import loaders as files
 from graphql_api.files.types import ComputedFile, OriginalFile
 from graphql_api.ledger import loaders as ledger
 from graphql_api.ledger.types import LedgerChange, LedgerEntry
+from graphql_api.metadata import loaders as metadata
+from graphql_api.metadata.types import SampleAttribute, SampleKeyword
 from graphql_api.nodes import Node
 from graphql_api.organisms.loaders import organisms_by_key, platforms_by_key
 from graphql_api.organisms.types import Organism, Platform
@@ -97,6 +99,20 @@ class Sample(Node):
         found = self.siblings.load(
             "harmonized", lambda all_: loaders.harmonized_of_samples(reader_of(info), _keys(all_))
         )
+        return found.get(self.key, [])
+
+    @strawberry.field(description="Values that contributions (MetaSRA, curators) give it.")
+    def attributes(self, info: Info) -> list[SampleAttribute]:
+        """Values that contributions give it."""
+        found = self.siblings.load(
+            "attributes", lambda all_: metadata.attributes_of_samples(reader_of(info), _keys(all_))
+        )
+        return found.get(self.key, [])
+
+    @strawberry.field(description="Ontology terms that contributions (MetaSRA, curators) say of it.")
+    def keywords(self, info: Info) -> list[SampleKeyword]:
+        """Ontology terms that contributions say of it."""
+        found = self.siblings.load("keywords", lambda all_: metadata.keywords_of_samples(reader_of(info), _keys(all_)))
         return found.get(self.key, [])
 
     @strawberry.field(description="Metadata as the archives give it.")

@@ -1,0 +1,1 @@
+"""Ontology terms, and the attributes and keywords that contributions give samples."""

@@ -26,6 +26,8 @@ _FIELDS = {
     "entry type": "entry type",
     "pdat": "day",
     "publication date": "day",
+    "udat": "day of change",
+    "update date": "day of change",
     "orgn": "organism",
     "organism": "organism",
     "titl": "title",
@@ -56,7 +58,7 @@ def search(studies: StudyFolders, params: Params) -> Answer:
 def summaries(studies: StudyFolders) -> dict[str, Row]:
     """Records of ``esummary.fcgi?db=gds`` by uid."""
     return {
-        uid: {name: value for name, value in record.items() if name != "taxids"}
+        uid: {name: value for name, value in record.items() if name not in ("taxids", "udat")}
         for uid, record in _records(studies).items()
     }
 
@@ -145,9 +147,10 @@ def _read_term(token: str, names: dict[str, str]) -> Predicate:
         return lambda record: _is_related(record, plain.upper())
     if field == "entry type":
         return lambda record: record["entrytype"].lower() == plain.lower()
-    if field == "day":
+    if field in ("day", "day of change"):
         first, _, last = (each.strip().strip('"') for each in value.partition(":"))
-        return lambda record: first <= record["pdat"] <= (last or first)
+        column = "pdat" if field == "day" else "udat"
+        return lambda record: first <= record[column] <= (last or first)
     if field == "organism":
         wanted = names.get(plain.lower().removeprefix("txid"), plain.lower())
         return lambda record: wanted in [each.strip() for each in record["taxon"].lower().split(";")]

@@ -108,6 +108,7 @@ def _record(entity: _Entity) -> Row:
         "entrytype": kind,
         "gdstype": "",
         "pdat": _published(entity),
+        "udat": _updated(entity),
         "samples": [],
         "n_samples": 0,
         "pubmedids": [],
@@ -170,6 +171,14 @@ def _published(entity: _Entity) -> str:
     match = re.search(r"ublic on ([A-Z][a-z]{2} \d{1,2},? \d{4})", entity.first("status"))
     day = datetime.strptime(match.group(1).replace(",", ""), "%b %d %Y").date() if match else date(2000, 1, 1)  # noqa: DTZ007
     return f"{day:%Y/%m/%d}"
+
+
+def _updated(entity: _Entity) -> str:
+    """The day of the last change, as ``2017/01/31``; that of publication if the file names none."""
+    match = re.fullmatch(r"[A-Z][a-z]{2} \d{1,2},? \d{4}", entity.first("last_update_date"))
+    if not match:
+        return _published(entity)
+    return f"{datetime.strptime(match.group().replace(',', ''), '%b %d %Y'):%Y/%m/%d}"  # noqa: DTZ007 - a day
 
 
 def _numbers(accessions: Iterable[str]) -> str:

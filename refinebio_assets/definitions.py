@@ -32,8 +32,14 @@ from resources.dagster_adapters import (  # noqa: E402
 )
 from resources.settings import Settings, get_settings  # noqa: E402
 from sensors.automation import build_experiment_automation  # noqa: E402
-from sensors.discovery import build_ena_discovery  # noqa: E402
+from sensors.discovery import (  # noqa: E402
+    build_array_express_discovery,
+    build_ena_discovery,
+    build_geo_discovery,
+)
 from sensors.jobs import build_transcriptome_index, process_experiment  # noqa: E402
+from sensors.lists import build_list_files  # noqa: E402
+from sensors.refresh import build_upstream_refresh  # noqa: E402
 from sensors.retries import build_retry_sensor  # noqa: E402
 
 
@@ -64,7 +70,15 @@ def build_defs(*, settings: Settings | None = None, overrides: Mapping[str, Any]
         overrides: Resources that replace the usual ones, by name.
     """
     chosen = settings or get_settings()
-    sensors = (build_ena_discovery, build_experiment_automation, build_retry_sensor)
+    sensors = (
+        build_ena_discovery,
+        build_geo_discovery,
+        build_array_express_discovery,
+        build_list_files,
+        build_experiment_automation,
+        build_retry_sensor,
+        build_upstream_refresh,
+    )
     return dg.Definitions(
         assets=dg.load_assets_from_modules([survey_assets, rna_seq_assets]),
         jobs=[process_experiment, build_transcriptome_index],

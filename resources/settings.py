@@ -68,15 +68,34 @@ class Settings(BaseSettings):
     ensembl_release: str | None = Field(None, description="Pin an Ensembl (Genomes) release; the current one if unset.")
 
     discovery_organisms: tuple[str, ...] = Field(
-        (), description="Scientific names the discovery sensor asks ENA for; all if empty."
+        (),
+        description="Scientific names or NCBI taxonomy ids that discovery looks for, most wanted first; all if empty.",
+    )
+    discovery_sources: tuple[Literal["ena", "geo", "array_express"], ...] = Field(
+        ("ena", "geo", "array_express"),
+        description="Archives whose discovery sensors run by themselves once organisms are named.",
+    )
+    discovery_lists: tuple[str, ...] = Field(
+        (), description="Lists of accessions (paths or s3:// URLs) that are read again whenever they change."
+    )
+    discovery_daily_quota: int = Field(
+        100, ge=0, description="New experiments surveyed a day for each archive; the others wait for the next day."
+    )
+    discovery_refresh_per_day: int = Field(
+        20, ge=0, description="Known experiments surveyed again a day because their last survey is long ago."
+    )
+    discovery_refresh_after_days: int = Field(
+        90, ge=1, description="Age of a survey from which on it is made again, the oldest first."
     )
     discovery_since: str | None = Field(
-        None, description="First day (YYYY-MM-DD) the discovery sensor looks at on its first tick."
+        None, description="First day (YYYY-MM-DD) that discovery looks at when it begins."
     )
     discovery_max_per_tick: int = Field(
-        100, ge=1, description="New experiments the discovery sensor takes in one tick."
+        100, ge=1, description="Studies that discovery reads in one tick of each search."
     )
-    discovery_interval_seconds: int = Field(3600, ge=1, description="How often the discovery sensor asks ENA.")
+    discovery_interval_seconds: int = Field(
+        3600, ge=1, description="How often the discovery sensors ask their archives."
+    )
     automation_interval_seconds: int = Field(
         60, ge=1, description="How often the sensors look in the ledger for what to run next."
     )

@@ -20,6 +20,7 @@ from refinebio_assets.rna_seq.index_run import known_trouble
 from resources.catalog import Catalog
 from resources.dagster_adapters import CatalogResource, SettingsResource
 from resources.settings import Settings
+from sensors.discovery import admit_waiting
 from sensors.jobs import EXPRESSION_CHAIN, SURVEY_CHAIN, build_transcriptome_index, process_experiment
 from sensors.requests import SUBJECT_TAG, chain_request, first_of_each, hour_of, under_way
 
@@ -38,14 +39,16 @@ def build_experiment_automation(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=settings.automation_interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Carries experiments to expression, as the ledger says: surveys what was discovered, builds the "
-            "transcriptome indices that are needed, quantifies, makes expression."
+            "Carries experiments to expression, as the ledger says: takes in what waits for today's quotas, surveys "
+            "what was discovered or changed upstream, builds the transcriptome indices that are needed, quantifies, "
+            "makes expression."
         ),
     )
     def experiment_automation(
         context: dg.SensorEvaluationContext, catalog: CatalogResource, settings: SettingsResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         records, moment = catalog.connect(), datetime.now(UTC)
+        admit_waiting(records, settings.get(), today=moment.date())
         close_runs(context.instance, dead_runs(context.instance))  # or their experiments would count as under way
         wanted = list(automation_requests(records, settings.get(), moment=moment))
         busy = under_way(context.instance)
@@ -66,6 +69,9 @@ def automation_requests(catalog: Catalog, settings: Settings, *, moment: datetim
     for experiment in catalog.ledger.experiments_to_survey(limit=LOOK_AHEAD):
         version = catalog.ledger.version_of_experiment(experiment)
         yield chain_request(experiment, SURVEY_CHAIN, run_key=f"survey:{experiment}:{version}:{hour_of(moment)}")
+    for experiment in catalog.discovery.changed_experiments(limit=LOOK_AHEAD):
+        version = catalog.ledger.version_of_experiment(experiment)
+        yield chain_request(experiment, SURVEY_CHAIN, run_key=f"changed:{experiment}:{version}:{hour_of(moment)}")
 
 
 def import_requests(catalog: Catalog, settings: Settings, *, moment: datetime) -> Iterator[dg.RunRequest]:

@@ -24,9 +24,12 @@ from resources.catalog.models import CatalogProperty, Experiment, ExperimentAlia
 from resources.catalog.statements import rows_where_in
 from resources.catalog.waiting import leave_queue
 
-CHANGED, MISSING, SURVEYED, REFRESHED = "changed", "missing", "surveyed", "refreshed"
-"""Kinds of notes: the day of a change that no survey has seen, the moment of a first look that found nothing, of the
-last survey, and of the last request to survey again because that was long ago."""
+CHANGED, ANSWERED = "changed", "answered"
+"""Kinds of notes: the day of a change upstream that no survey was recorded for yet, and of the last that one was."""
+
+MISSING, SURVEYED, REFRESHED = "missing", "surveyed", "refreshed"
+"""Kinds of notes: the moment of a first look that found nothing, of the last survey, and of the last request to survey
+again because that was long ago."""
 
 LOOKS_APART = timedelta(days=1)
 """How far apart two looks must be that find nothing."""
@@ -34,10 +37,17 @@ LOOKS_APART = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class _LastLook:
-    """When an experiment was last looked at, and the day of its last change that was known then."""
+    """The last look at an experiment.
+
+    Attributes:
+        day: When it was.
+        last_updated: Day of the last change, as the record tells it.
+        answered: The latest change upstream that it was made for.
+    """
 
     day: date
     last_updated: date | None = None
+    answered: date | None = None
 
 
 def _text(moment: datetime) -> str:
@@ -73,16 +83,16 @@ def note_changes(
     Returns:
         Accessions of those for which that was not noted yet.
     """
-    days = {known[study.accession]: study.changed for study in studies if study.changed and study.accession in known}
+    days = {known[study.accession]: study.changed for study in studies if study.accession in known}
     entries = read_entries(session, days)
     looks = _last_looks(session, entries)
     noted = read_notes(session, CHANGED, days)
     fresh = {
-        accession: day.isoformat()
-        for accession, day in days.items()
+        accession: (changed or today).isoformat()
+        for accession, changed in days.items()
         if accession in looks
-        and _is_outdated(looks[accession], entries[accession], day, today)
-        and day.isoformat() > noted.get(accession, "")
+        and _is_outdated(looks[accession], entries[accession], changed, today)
+        and (changed or today).isoformat() > noted.get(accession, "")
     }
     # Everywhere the ledger is written before the notes, so that two processes never wait for each other in a circle.
     apply_changes(session, [_new_start(entries[one]) for one in fresh if entries[one].attempts])
@@ -90,31 +100,37 @@ def note_changes(
     return list(fresh)
 
 
-def _is_outdated(look: _LastLook, entry: LedgerRow, changed: date, today: date) -> bool:
+def _is_outdated(look: _LastLook, entry: LedgerRow, changed: date | None, today: date) -> bool:
     """Whether a change came after the last look.
 
-    Archives tell days only. A change on the day of the look may have come after it; when that day is over one more
-    look makes sure, unless the record itself says that it holds the change. A withdrawn experiment that is listed
-    again counts as changed, but is looked at once a day only.
+    Archives tell days only: a change on the day of the look may have come after it, and one more look makes sure when
+    that day is over. A record that still tells an earlier day after a look for the change stays like that. A withdrawn
+    experiment that is listed again counts as changed, but is looked at once a day only.
     """
     if entry.state is SampleState.WITHDRAWN_UPSTREAM:
         return look.day < today
-    if look.last_updated is not None and look.last_updated >= changed:
+    if changed is None:
         return False
-    return look.day < changed or (look.day == changed < today)
+    same_day = look.day == changed < today
+    if look.last_updated is None:
+        return look.day < changed or same_day
+    if look.last_updated >= changed:
+        return same_day
+    return look.answered is None or look.answered < changed or same_day
 
 
 def _last_looks(session: Session, entries: Mapping[str, LedgerRow]) -> dict[str, _LastLook]:
     """Last looks at experiments; those that were never looked at are absent."""
     query = select(Experiment.accession, Experiment.last_updated, Experiment.updated_at)
     rows = {row.accession: row for row in rows_where_in(session, query, Experiment.accession, entries)}
-    surveyed = read_notes(session, SURVEYED, rows)
+    surveyed, answered = read_notes(session, SURVEYED, rows), read_notes(session, ANSWERED, rows)
     looks: dict[str, _LastLook] = {}
     for accession, entry in entries.items():
         row = rows.get(accession)
         if row is not None:
-            day = datetime.fromisoformat(surveyed[accession]) if accession in surveyed else row.updated_at
-            looks[accession] = _LastLook(max(day, _withdrawn_at(entry) or day).date(), row.last_updated)
+            at = datetime.fromisoformat(surveyed[accession]) if accession in surveyed else row.updated_at
+            change = date.fromisoformat(answered[accession]) if accession in answered else None
+            looks[accession] = _LastLook(max(at, _withdrawn_at(entry) or at).date(), row.last_updated, change)
         elif entry.attempts:
             looks[accession] = _LastLook(entry.updated_at.date())
     return looks
@@ -155,6 +171,7 @@ def changed_experiments(session: Session, *, limit: int) -> list[str]:
 def note_surveyed(session: Session, experiment: str, *, moment: datetime) -> None:
     """A survey was recorded: what was noted about the experiment is settled."""
     write_notes(session, SURVEYED, {experiment: _text(moment)})
+    write_notes(session, ANSWERED, read_notes(session, CHANGED, [experiment]))
     remove_notes(session, CHANGED, [experiment])
     remove_notes(session, MISSING, [experiment])
     leave_queue(session, [experiment])
@@ -162,7 +179,7 @@ def note_surveyed(session: Session, experiment: str, *, moment: datetime) -> Non
 
 def forget(session: Session, experiment: str) -> None:
     """Remove everything that is noted about an experiment."""
-    for kind in (SURVEYED, CHANGED, MISSING, REFRESHED):
+    for kind in (CHANGED, ANSWERED, MISSING, SURVEYED, REFRESHED):
         remove_notes(session, kind, [experiment])
     leave_queue(session, [experiment])
 

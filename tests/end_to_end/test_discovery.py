@@ -9,12 +9,14 @@ from typing import Any
 
 import anndata
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from examples.faults import Fault
 from examples.synthetic import SyntheticStudy, simulated_reads
 from graphql_api.app import create_app
 from refinebio_assets.runs import Session
+from resources.catalog.models import DiscoveryCursor
 from tests.end_to_end.conftest import Install
 from tests.sensors.ticks import SENSORS, Ticks, start_run
 
@@ -82,7 +84,7 @@ def test_a_study_placed_in_the_archive_becomes_expression_without_a_human_comman
         # A second round finds nothing to do, and asks nothing of the archive but what is new.
         asked = len(installation.archive.requests)
         assert [ticks.new_requests(sensor) for sensor in SENSORS] == [[], [], []]
-        assert [request.path for request in installation.archive.requests[asked:]] == ["/ena/portal/api/search"]
+        assert [request.path for request in installation.archive.requests[asked:]] == ["/ena/portal/api/search"] * 2
 
 
 def test_of_an_updated_study_only_what_changed_is_done_again(
@@ -176,7 +178,8 @@ def test_when_ena_fails_the_cursor_stays_and_nothing_is_missed(install: Install,
         assert requests == []
         assert said is not None
         assert said.startswith("ENA could not be asked: ")
-        assert session.catalog.cursor("ena") is None
+        with session.catalog.reading() as database:
+            assert list(database.scalars(select(DiscoveryCursor.source))) == []
         assert session.catalog.ledger.experiment_counts() == {}
         installation.archive.faults.clear()
         assert [request.partition_key for request in ticks.new_requests("ena_discovery")] == accessions

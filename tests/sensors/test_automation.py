@@ -173,9 +173,40 @@ def test_discovery_runs_by_itself_only_where_organisms_are_named(organisms: tupl
     found = {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs}
     assert found == {
         "ena_discovery": status,
+        "geo_discovery": status,
+        "array_express_discovery": status,
+        "list_files": "STOPPED",
         "experiment_automation": "RUNNING",
         "retry_transient_failures": "RUNNING",
+        "upstream_refresh": status,
     }
+
+
+def test_a_list_and_a_choice_of_archives_start_only_their_sensors() -> None:
+    settings = Settings(
+        discovery_organisms=("Danio rerio",), discovery_sources=("geo",), discovery_lists=("studies.txt",)
+    )  # fmt: skip
+    repository = build_defs(settings=settings).get_repository_def()
+    found = {sensor.name for sensor in repository.sensor_defs if sensor.default_status.value == "RUNNING"}
+    assert found == {
+        "geo_discovery", "list_files", "upstream_refresh", "experiment_automation", "retry_transient_failures",
+    }  # fmt: skip
+
+
+def test_every_sensor_says_what_it_does() -> None:
+    for sensor in build_defs(settings=Settings()).get_repository_def().sensor_defs:
+        assert len(sensor.description or "") > 60, sensor.name
+
+
+def test_an_experiment_that_changed_upstream_is_asked_for_until_it_is_surveyed(sqlite_catalog: Catalog) -> None:
+    sqlite_catalog.record_survey(study(), metadata_sha256="a" * 64)
+    sqlite_catalog.set_property("changed:SRP000001", "2026-11-01")
+    record_index(sqlite_catalog)
+    survey = ("SRP000001", ["source_metadata", "samples"])
+    assert survey in asked(sqlite_catalog)
+    assert survey in asked(sqlite_catalog, NOON + timedelta(days=9))
+    sqlite_catalog.record_survey(study(), metadata_sha256="b" * 64)
+    assert survey not in asked(sqlite_catalog)
 
 
 def test_sensors_look_as_often_as_the_settings_say() -> None:

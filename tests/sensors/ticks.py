@@ -16,6 +16,7 @@ from refinebio_assets.runs import Session
 from resources.catalog.models import LedgerEntry
 
 SENSORS = ("ena_discovery", "experiment_automation", "retry_transient_failures")
+"""Those of the tests about ENA; others are named where they are ticked."""
 
 
 @dataclass

@@ -140,19 +140,44 @@ def test_a_change_upstream_is_remembered_until_a_survey_is_recorded(catalog: Cat
         (0, 1, False),
     ],
 )
-def test_a_change_on_the_day_of_the_survey_is_looked_at_once_more(
+def test_without_a_day_in_the_record_the_day_of_the_survey_tells_what_is_outdated(
     sqlite_catalog: Catalog, days_since_survey: int, days_since_change: int, outdated: bool
 ) -> None:
-    sqlite_catalog.record_survey(study(), metadata_sha256="a" * 64)
+    sqlite_catalog.record_survey(study(last_updated=None), metadata_sha256="a" * 64)
     surveyed_on(sqlite_catalog, NOON - days_since_survey * DAY)
     assert bool(changed(sqlite_catalog, "SRP000001", TODAY - days_since_change * DAY)) is outdated
 
 
-def test_a_record_that_holds_the_change_is_not_outdated(sqlite_catalog: Catalog) -> None:
-    sqlite_catalog.record_survey(study(), metadata_sha256="a" * 64)  # last_updated is 2021-01-02
-    surveyed_on(sqlite_catalog, datetime(2020, 1, 1, tzinfo=UTC))
-    assert changed(sqlite_catalog, "SRP000001", date(2021, 1, 2)) == ()
-    assert changed(sqlite_catalog, "SRP000001", date(2021, 1, 3)) == ("SRP000001",)
+@pytest.mark.parametrize(
+    ("recorded", "listed", "surveyed", "outdated"),
+    [
+        (2, 1, 0, True),  # the record is of the day before yesterday, the archive has one of yesterday
+        (1, 1, 0, False),
+        (1, 2, 9, False),
+        (1, 1, 1, True),  # surveyed on the day of the change: once more when the day is over
+        (0, 0, 0, False),
+    ],
+)
+def test_the_day_in_the_record_tells_what_is_outdated(
+    sqlite_catalog: Catalog, recorded: int, listed: int, surveyed: int, outdated: bool
+) -> None:
+    sqlite_catalog.record_survey(study(last_updated=TODAY - recorded * DAY), metadata_sha256="a" * 64)
+    surveyed_on(sqlite_catalog, NOON - surveyed * DAY)
+    assert bool(changed(sqlite_catalog, "SRP000001", TODAY - listed * DAY)) is outdated
+
+
+def test_a_record_that_never_tells_the_change_is_surveyed_for_it_once(sqlite_catalog: Catalog) -> None:
+    sqlite_catalog.record_survey(study(), metadata_sha256="a" * 64)
+    assert changed(sqlite_catalog, "SRP000001", TODAY - DAY) == ("SRP000001",)
+    sqlite_catalog.record_survey(study(), metadata_sha256="a" * 64)
+    surveyed_on(sqlite_catalog, NOON)
+    assert changed(sqlite_catalog, "SRP000001", TODAY - DAY) == ()
+    assert changed(sqlite_catalog, "SRP000001", TODAY) == ("SRP000001",)
+
+
+def test_what_is_listed_without_a_day_of_change_is_not_outdated(sqlite_catalog: Catalog) -> None:
+    sqlite_catalog.record_survey(study(), metadata_sha256="a" * 64)
+    assert sqlite_catalog.discovery.take_in([found("SRP000001", published=TODAY)], today=TODAY).changed == ()
 
 
 def test_what_waits_for_its_first_survey_is_not_outdated(sqlite_catalog: Catalog) -> None:
@@ -191,7 +216,9 @@ def test_one_look_that_finds_nothing_withdraws_nothing(catalog: Catalog) -> None
     assert missing(catalog, NOON + timedelta(hours=23)) == "surveyed"
     assert catalog.ledger.counts("SRP000001") == before
     entry = catalog.ledger.entries(["SRP000001"])["SRP000001"]
-    assert entry.message == "The archive does not have it. It counts as withdrawn if it is not found a day later either."
+    assert (
+        entry.message == "The archive does not have it. It counts as withdrawn if it is not found a day later either."
+    )
     assert catalog.discovery.due_for_second_look(moment=NOON + timedelta(hours=23), limit=9) == []
     assert catalog.discovery.due_for_second_look(moment=NOON + DAY, limit=9) == ["SRP000001"]
 

@@ -12,19 +12,35 @@ from typing import Any
 
 import dagster as dg
 
+from io_managers import SourceMetadataIOManager
 from refinebio_assets.dagster_instance import PROCESS_TAG, close_runs, dead_runs, open_instance, this_process
-from refinebio_assets.definitions import build_defs
-from refinebio_assets.domain.accessions import AccessionType, parse_accession
-from refinebio_assets.domain.errors import NotFoundError, RefinebioError, UnsupportedAccessionError
+from refinebio_assets.definitions import build_defs, build_resources
+from refinebio_assets.domain.errors import ArchiveError, ArchiveNotFoundError, NotFoundError, ObjectStoreError
 from refinebio_assets.domain.vocabulary import IndexLength
 from refinebio_assets.leftovers import remove_leftovers
-from refinebio_assets.partition_runs import EXIT_STATUS
-from refinebio_assets.partitions import add_experiments, add_organisms, index_partition
-from resources.archives import Archives, canonical_study
+from refinebio_assets.partition_runs import ERROR_CODE, EXIT_STATUS
+from refinebio_assets.partitions import EXPERIMENTS, add_experiments, add_organisms, index_partition
+from refinebio_assets.survey.assets import LINKED_STUDIES
+from refinebio_assets.survey.fetch_run import is_unchanged
+from refinebio_assets.targets import Target, find_experiments, find_targets
+from resources.archives import Archives
 from resources.catalog import Catalog
 from resources.dagster_adapters import shared_catalog
 from resources.object_store import ObjectStore
 from resources.settings import Settings
+
+__all__ = [
+    "RunFailure",
+    "Session",
+    "Target",
+    "find_experiments",
+    "find_targets",
+    "ingest_experiment",
+    "open_session",
+    "process_experiment",
+    "survey_experiment",
+    "tidy_up_after_the_dead",
+]
 
 SURVEY = ("source_metadata", "samples")
 EXPRESSION = ("quant_files", "rna_seq_expression")
@@ -34,13 +50,14 @@ EXPRESSION = ("quant_files", "rna_seq_expression")
 class RunFailure:
     """A run that failed, with the reason of its first failed step.
 
-    ``exit_status`` is what a command ends with because of it.
+    ``exit_status`` is what a command ends with because of it, ``code`` that of the error if it is one of ours.
     """
 
     assets: tuple[str, ...]
     partition: str
     message: str
     exit_status: int = 1
+    code: str | None = None
 
     def __str__(self) -> str:
         return f"{self.partition}: {self.message}"
@@ -83,14 +100,24 @@ class Session:
         )
         if result.success:
             return None
-        message, exit_status = _first_failure(result)
+        message, exit_status, code = _first_failure(result)
         key = str(partition_key)
-        return RunFailure(tuple(assets), key, message.removeprefix(f"{key}: "), exit_status)
+        return RunFailure(tuple(assets), key, message.removeprefix(f"{key}: "), exit_status, code)
 
     def survey(self, experiment: str) -> RunFailure | None:
         """Survey an experiment: fetch its metadata, record its samples."""
         add_experiments(self.instance, [experiment])
         return self.materialize(SURVEY, experiment)
+
+    def linked_studies(self, experiment: str) -> list[str]:
+        """Sequencing studies that hold reads of an experiment's samples, as its last survey found them."""
+        last = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey("samples"), asset_partitions=[experiment]), limit=1
+        ).records
+        made = last[0].asset_materialization if last else None
+        named = made.metadata.get(LINKED_STUDIES) if made is not None else None
+        studies = named.value if isinstance(named, dg.JsonMetadataValue) else []
+        return [str(study) for study in studies] if isinstance(studies, list) else []
 
     def build_index(
         self, organism: str, length: IndexLength, *, run_config: Mapping[str, Any] | None = None
@@ -144,83 +171,59 @@ def tidy_up_after_the_dead(settings: Settings, instance: dg.DagsterInstance, cat
     return len(dead)
 
 
-def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str, int]:
+def _first_failure(result: dg.ExecuteInProcessResult) -> tuple[str, int, str | None]:
+    """Message, exit status and code of the first failure."""
     for event in result.all_events:
         if event.is_step_failure:
             said = event.step_failure_data.user_failure_data
             if said is not None and said.description:
-                status = said.metadata.get(EXIT_STATUS)
-                return str(said.description), int(str(status.value)) if status is not None else 1
+                status, code = said.metadata.get(EXIT_STATUS), said.metadata.get(ERROR_CODE)
+                exit_status = int(str(status.value)) if status is not None else 1
+                return str(said.description), exit_status, str(code.value) if code is not None else None
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            return (str(error.message).strip() if error is not None else "step failed"), 1
+            return (str(error.message).strip() if error is not None else "step failed"), 1, None
     for event in result.all_events:
         if event.is_job_failure and event.message:
-            return str(event.message), 1
-    return "the run failed", 1
+            return str(event.message), 1, None
+    return "the run failed", 1, None
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a query stands for: an experiment to ingest, or why it is none."""
-
-    query: str
-    experiment: str | None
-    error: RefinebioError | None = None
-
-
-def find_experiments(queries: Sequence[str], catalog: Catalog, archives: Archives) -> list[Target]:
-    """The experiment behind each accession: from the catalog if known, else from the archives.
-
-    A run, sample or project stands for the SRA study it belongs to. Answers are in input order; an accession that
-    nobody knows carries its error instead of stopping the others.
-    """
-    known = {item.query: item for item in catalog.resolve(list(queries))}
-    targets = []
-    for query in queries:
-        experiments = known[query].experiments if query in known else []
-        if len(experiments) == 1:
-            targets.append(Target(query, experiments[0]))
-            continue
-        try:
-            targets.append(Target(query, _ask_archives(query, archives)))
-        except RefinebioError as error:
-            targets.append(Target(query, None, error))
-    return targets
-
-
-def _ask_archives(query: str, archives: Archives) -> str:
-    accession = parse_accession(query)
-    if accession.type not in SEQUENCED:
-        kind = accession.type.value.replace("_", " ")
-        message = f"{accession} ({kind}) is no accession of the sequence archives, from which experiments are ingested."
-        remedy = "Give its sequencing study, project, sample or run (SRP…, PRJ…, SRS…, SAMN…, SRX…, SRR…)."
-        raise UnsupportedAccessionError(message, remedy=remedy)
-    experiment = canonical_study(archives, accession.value)
-    if experiment is None:
-        message = f"No SRA/ENA study is known under {accession}."
-        raise NotFoundError(message, remedy="Check the accession; ENA lists what it holds at the ENA browser.")
-    return experiment
-
-
-SEQUENCED = frozenset(
-    {
-        AccessionType.SRA_STUDY,
-        AccessionType.BIOPROJECT,
-        AccessionType.SRA_EXPERIMENT,
-        AccessionType.SRA_SAMPLE,
-        AccessionType.BIOSAMPLE,
-        AccessionType.SRA_RUN,
-    }
-)
-"""What an unknown accession may name to be looked up at ENA."""
 
 Report = Callable[[str], None]
 
 
+def survey_experiment(
+    session: Session, experiment: str, *, refresh: bool = True, archives: Archives | None = None
+) -> RunFailure | None:
+    """Survey an experiment; one that the archive does not have and nobody ever saw leaves no trace.
+
+    Args:
+        session: Open session.
+        experiment: Its own accession.
+        refresh: Whether its metadata are fetched even if a cheap look shows that they have not changed. Either way they
+            are recorded anew, by the rules of today.
+        archives: Asked for the cheap look; without them there is none.
+    """
+    known = bool(session.catalog.ledger.entries([experiment]))
+    if not refresh and known and archives is not None and _is_unchanged(session, experiment, archives):
+        return session.materialize(["samples"], experiment)
+    failed = session.survey(experiment)
+    if failed is not None and failed.code == ArchiveNotFoundError.code and not known:
+        session.instance.delete_dynamic_partition(EXPERIMENTS, experiment)
+    return failed
+
+
+def _is_unchanged(session: Session, experiment: str, archives: Archives) -> bool:
+    stored: SourceMetadataIOManager = build_resources(session.settings)["source_metadata_io"]
+    try:
+        return is_unchanged(archives, stored.load(experiment))
+    except (NotFoundError, ObjectStoreError, ArchiveError):
+        return False  # whatever is wrong, fetching it meets it again and tells
+
+
 def ingest_experiment(session: Session, experiment: str, *, early: bool, report: Report) -> list[RunFailure]:
-    """Survey, build the indices needed, quantify and make gene expression.
+    """Ingest an experiment and the sequencing studies that hold reads of its samples.
 
     Args:
         session: Open session.
@@ -229,10 +232,26 @@ def ingest_experiment(session: Session, experiment: str, *, early: bool, report:
         report: Told what is being done.
 
     Returns:
-        What failed on the way; empty if the experiment reached expression or has nothing to process.
+        What failed on the way; empty if the experiments reached expression or have nothing to process.
+    """
+    failures: list[RunFailure] = []
+    done: set[str] = set()
+    waiting = [experiment]
+    while waiting:
+        one = waiting.pop(0)
+        done.add(one)
+        failures += process_experiment(session, one, early=early, report=report)
+        waiting += [study for study in session.linked_studies(one) if study not in (*done, *waiting)]
+    return failures
+
+
+def process_experiment(session: Session, experiment: str, *, early: bool, report: Report) -> list[RunFailure]:
+    """Survey one experiment, build the indices needed, quantify and make gene expression.
+
+    Array samples are surveyed only. Arguments and result as :func:`ingest_experiment`.
     """
     report(f"{experiment}: asking the archives")
-    failed = session.survey(experiment)
+    failed = survey_experiment(session, experiment)
     if failed is not None:
         return [failed]
     failures = []

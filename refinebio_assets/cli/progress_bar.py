@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,5 +49,7 @@ def progress_bar(description: str, total: float | None) -> Iterator[TerminalProg
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with RichProgress(*columns, console=Console(stderr=True)) as bars:
+    # Results that are printed meanwhile belong on standard output; a terminal shows them above the bar.
+    console, shown = Console(stderr=True), sys.stdout.isatty()
+    with RichProgress(*columns, console=console, redirect_stdout=shown) as bars:
         yield TerminalProgress(bars, bars.add_task(description, total=total))

@@ -5,7 +5,8 @@
     RefinebioError                    code, message, remedy, exit status
     ├── InputError                    the caller's input is wrong: file, line, remedy (exit 2)
     │   ├── MalformedFileError        a file is not what it claims to be
-    │   └── UnsupportedAccessionError a text is no accession of a grammar we know
+    │   ├── UnsupportedAccessionError a text is no accession of a grammar we know
+    │   └── AmbiguousAccessionError   an accession names several experiments
     ├── NotFoundError                 nothing is known under that name (exit 3)
     ├── ConfigurationError            a setting is missing or contradicts another
     ├── ArchiveError                  a public archive did not give what was asked for
@@ -17,7 +18,8 @@
     ├── ToolError                     an external program
     │   ├── ToolMissingError          is not installed: names the package
     │   └── ToolFailedError           exited non-zero, was killed or left no output: its own words are kept
-    └── ObjectStoreError              the object store refused or lost something
+    ├── ObjectStoreError              the object store refused or lost something
+    └── RunUnderWayError              a run works on what was to be removed
 
 Every class carries a stable ``code`` (used by ``--json`` output, GraphQL ``extensions.code`` and the ledger's
 reasons) and says whether trying again can help (``retryable``).
@@ -100,6 +102,12 @@ class UnsupportedAccessionError(InputError):
     """A text that follows no accession grammar we know."""
 
     code = "unsupported_accession"
+
+
+class AmbiguousAccessionError(InputError):
+    """An accession that names several experiments (a project of several studies)."""
+
+    code = "ambiguous_accession"
 
 
 class NotFoundError(RefinebioError):
@@ -204,4 +212,11 @@ class ObjectStoreError(RefinebioError):
     """The object store refused or lost something."""
 
     code = "object_store_error"
+    retryable = True
+
+
+class RunUnderWayError(RefinebioError):
+    """A run works right now on what was to be removed."""
+
+    code = "run_under_way"
     retryable = True

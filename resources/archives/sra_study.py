@@ -86,6 +86,23 @@ def canonical_study(archives: Archives, accession: str) -> str | None:
     return _canonical_accession(requested.value, runs, studies) if runs or studies else None
 
 
+def studies_behind(archives: Archives, accession: str) -> list[str]:
+    """The SRP/ERP/DRP accessions of all studies that an accession names or is part of; empty if ENA knows none.
+
+    A project may hold several studies, a sample may be in several. A study with several accessions counts once, under
+    the one that was asked for, else its first.
+
+    Raises:
+        UnsupportedAccessionError: The text is no accession.
+        TransientArchiveError: ENA is unwell.
+    """
+    requested = parse_accession(accession)
+    runs = archives.ena.runs(requested.value)
+    studies = archives.ena.studies(requested.value) if requested.type in _STUDIES and not runs else []
+    rows = (row for row in (*runs, *studies))
+    return list(dict.fromkeys(_canonical_accession(requested.value, [row], []) for row in rows))
+
+
 def _canonical_accession(requested: str, runs: Sequence[Row], studies: Sequence[Row]) -> str:
     """The study's SRP/ERP/DRP accession; its project accession if ENA gives no other."""
     candidates = _secondary_accessions([*runs, *studies])

@@ -124,7 +124,8 @@ def test_a_study_that_the_archive_does_not_have_fails_alone(tmp_path: Path) -> N
         said = failed.step_failure_data.user_failure_data
         assert [key for key in said.metadata if key in STUDIES] == [STUDIES[1]]
         assert said.description.startswith(f"{STUDIES[1]}: ENA has no public study under {STUDIES[1]}.")
-        assert session.catalog.ledger.entries(STUDIES)[STUDIES[1]].state.value == "withdrawn_upstream"
+        entry = session.catalog.ledger.entries(STUDIES)[STUDIES[1]]
+        assert (entry.state.value, entry.reason) == ("discovered", "archive_not_found")  # one look does not withdraw it
 
         # A later batch of the next asset: again only that one fails, and the ledger keeps the true reason.
         assert not execute_range(session, ["samples"], STUDIES).success

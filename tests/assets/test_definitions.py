@@ -16,7 +16,7 @@ from refinebio_assets.definitions import defs
 PROJECT = Path(__file__).parents[2]
 ASSETS = {"source_metadata", "samples", "transcriptome_index", "quant_files", "rna_seq_expression"}
 GROUPS = {"survey", "rna_seq"}
-KINDS = {"json", "ena", "ensembl", "sqlalchemy", "salmon", "numpy", "anndata"}
+KINDS = {"json", "ena", "geo", "array_express", "ensembl", "sqlalchemy", "salmon", "numpy", "anndata"}
 TEAMS = {"team:data-engineering"}
 POOLS = {"archives", "transcriptome_index", "quantification"}
 CHECKS = {

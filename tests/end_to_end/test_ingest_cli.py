@@ -80,10 +80,10 @@ def test_a_list_may_hold_accessions_that_nobody_knows(install, command, transcri
         ("nonsense", "unsupported_accession"),
         ("GPL570", "unsupported_accession"),
     ]
-    assert "GPL570 (geo platform) is no accession" in answer["items"][3]["message"]
+    assert "GPL570 is a platform" in answer["items"][3]["message"]
 
 
-@pytest.mark.parametrize(("query", "expected"), [("SRP999998", 3), ("GSE1", 2), ("nonsense", 2), ("GPL570", 2)])
+@pytest.mark.parametrize(("query", "expected"), [("SRP999998", 3), ("GSE1", 3), ("nonsense", 2), ("GPL570", 2)])
 def test_exit_statuses(install, command, query, expected):
     status, answer = command(install(), "ingest", query)
 

@@ -25,9 +25,10 @@ from refinebio_assets.survey.geo import survey_geo
 from refinebio_assets.survey.geo_miniml import read_miniml_family
 from refinebio_assets.survey.geo_soft import read_soft_family
 from refinebio_assets.survey.registry import PlatformRegistry
-from resources.archives import Archives
+from resources.archives import ArchiveClient, Archives
 from resources.archives.geo import discovery_term, geo_folder
 from resources.archives.miniml_archive import unpack_family
+from resources.archives.rate_limit import EUTILS_HOST, HostRateLimits
 
 REAL = Path(__file__).parents[2] / "data" / "geo"
 SOFT = r"soft/GSE\d+_family\.soft\.gz"
@@ -256,6 +257,16 @@ def entrez(pages, *, total):
 def test_all_pages_are_read_until_the_total_is_reached(scripted):
     geo = Archives(scripted(entrez([range(1, 501), range(501, 701)], total=700))).geo
     assert len({row["accession"] for row in geo.every_published(**YEAR_2020)}) == 700
+
+
+@pytest.mark.parametrize(("per_second", "seconds"), [(3, 1.0), (10, 0.3)])
+def test_searches_and_summaries_share_ncbis_rate(per_second, seconds):
+    waits = []
+    limits = HostRateLimits(100, of_host={EUTILS_HOST: per_second}, clock=lambda: sum(waits), sleep=waits.append)
+    transport = httpx.MockTransport(entrez([range(1, 501), range(501, 601)], total=600))
+    with ArchiveClient(rate_limits=limits, transport=transport) as client:
+        assert len(list(Archives(client).geo.every_published(**YEAR_2020))) == 600
+    assert sum(waits) == pytest.approx(seconds)  # four requests, the first of which need not wait
 
 
 @pytest.mark.parametrize("last", [[], [1, 2]])

@@ -1,0 +1,194 @@
+"""Which genes and samples go into a compendium, decided in one pass over the store, with every count kept.
+
+The order is that of refine.bio's compendia (its defects are kept only by method ``refinebio-1``):
+
+1. genes that more than half of all samples have;
+2. in RNA-seq samples, genes whose sum over samples is below the 10th percentile become missing;
+3. RNA-seq values become log2(x + 1), once;
+4. zeros count as missing in what follows, and are put back afterwards;
+5. genes that fewer than 70 % of all samples have are dropped, then samples that have fewer than half of the genes.
+
+Values that are not finite are missing from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinebio_assets.compendia.expression_store import Floats, SampleBlock
+from refinebio_assets.domain.vocabulary import Technology
+
+
+class CompendiumMethod(StrEnum):
+    """How a compendium is made.
+
+    ``refinebio-2`` is as documented. ``refinebio-1`` is what refine.bio's program does: RNA-seq sums are those of log2
+    values, genes that no RNA-seq sample has take part in the percentile with a sum of zero, and the logarithm is taken
+    twice.
+    """
+
+    DOCUMENTED = "refinebio-2"
+    ORIGINAL = "refinebio-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterOptions:
+    """The thresholds, as shares of samples or genes, and the method."""
+
+    method: CompendiumMethod = CompendiumMethod.DOCUMENTED
+    gene_presence: float = 0.5
+    low_expression_percentile: float = 10.0
+    gene_completeness: float = 0.7
+    sample_completeness: float = 0.5
+
+
+@dataclass(slots=True)
+class _GeneCounts:
+    """What one pass learns about every gene of the store."""
+
+    present: NDArray[np.int64]
+    array_filled: NDArray[np.int64]
+    rna_filled: NDArray[np.int64]
+    rna_present: NDArray[np.int64]
+    rna_sum: NDArray[np.float64]
+    samples: int = 0
+    rna_samples: int = 0
+
+    @classmethod
+    def of(cls, genes: int) -> _GeneCounts:
+        zeros = np.zeros((4, genes), np.int64)
+        return cls(zeros[0], zeros[1], zeros[2], zeros[3], np.zeros(genes))
+
+    def add(self, block: SampleBlock, options: FilterOptions) -> None:
+        values = finite(block.values)
+        present = ~np.isnan(values)
+        filled = (present & (values != 0)).sum(axis=0)
+        self.present += present.sum(axis=0)
+        self.samples += len(values)
+        if block.info.technology is Technology.RNA_SEQ:
+            scaled = values if options.method is CompendiumMethod.DOCUMENTED else log2_of(block, values)
+            self.rna_filled += filled
+            self.rna_present += present.sum(axis=0)
+            self.rna_sum += np.nansum(scaled, axis=0, dtype=np.float64)
+            self.rna_samples += len(values)
+        else:
+            self.array_filled += filled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneFilter:
+    """Which genes a compendium has, and why others are not there.
+
+    Attributes:
+        kept: Positions of the genes among the store's.
+        rna_dropped: Whether RNA-seq values of each *kept* gene count as missing, because it is hardly expressed.
+        options: The thresholds.
+        counts: What each step left: ``genes_in_store``, ``genes_present``, ``rna_low_expression``, ``genes_kept``,
+            ``samples_in_store``, ``rna_seq_samples``.
+        low_expression_threshold: Sum below which a gene counts as hardly expressed; None without RNA-seq.
+    """
+
+    kept: NDArray[np.intp]
+    rna_dropped: NDArray[np.bool_]
+    options: FilterOptions
+    counts: dict[str, int]
+    low_expression_threshold: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a person should know of it, as JSON."""
+        return {**asdict(self.options), **self.counts, "low_expression_threshold": self.low_expression_threshold}
+
+
+def choose_genes(
+    blocks: Iterable[SampleBlock],
+    genes: int,
+    options: FilterOptions,
+    *,
+    on_block: Callable[[int], None] = lambda _samples: None,
+) -> GeneFilter:
+    """Decide which genes are kept, in one pass.
+
+    Args:
+        blocks: All samples of the store.
+        genes: Genes of the store.
+        options: The thresholds.
+        on_block: Told how many samples each block had.
+    """
+    seen = _GeneCounts.of(genes)
+    for block in blocks:
+        seen.add(block, options)
+        on_block(len(block.values))
+    present = seen.present > options.gene_presence * seen.samples
+    threshold = _low_expression_threshold(seen, present, options)
+    low = present & (seen.rna_sum < threshold) if threshold is not None else np.zeros(genes, np.bool_)
+    filled = seen.array_filled + np.where(low, 0, seen.rna_filled)
+    kept = np.flatnonzero(present & (filled >= options.gene_completeness * seen.samples))
+    return GeneFilter(
+        kept=kept,
+        rna_dropped=low[kept],
+        options=options,
+        low_expression_threshold=threshold,
+        counts={
+            "samples_in_store": seen.samples,
+            "rna_seq_samples": seen.rna_samples,
+            "genes_in_store": genes,
+            "genes_present": int(present.sum()),
+            "rna_low_expression": int(low.sum()),
+            "genes_kept": len(kept),
+        },
+    )
+
+
+def _low_expression_threshold(seen: _GeneCounts, present: NDArray[np.bool_], options: FilterOptions) -> float | None:
+    """The percentile of the sums of the genes that RNA-seq samples have."""
+    if not seen.rna_samples or not options.low_expression_percentile:
+        return None
+    measured = present & (seen.rna_present > 0) if options.method is CompendiumMethod.DOCUMENTED else present
+    if not measured.any():
+        return None
+    return float(np.percentile(seen.rna_sum[measured], options.low_expression_percentile))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilteredBlock:
+    """Samples in the genes of the compendium.
+
+    Attributes:
+        values: Kept samples x kept genes, float32, log2 scale, zeros put back; NaN is to be imputed.
+        kept: Positions of the kept samples in the block.
+        completeness: Share of genes that each sample of the block has, whether kept or not.
+    """
+
+    values: Floats
+    kept: NDArray[np.intp]
+    completeness: NDArray[np.float64]
+
+
+def filter_block(block: SampleBlock, genes: GeneFilter) -> FilteredBlock:
+    """Take the genes of the compendium, bring values to log2, drop samples that have too few genes."""
+    values = finite(block.values)[:, genes.kept]
+    if block.info.technology is Technology.RNA_SEQ:
+        values = log2_of(block, values)
+        if genes.options.method is CompendiumMethod.ORIGINAL:
+            values = np.log2(values + 1)
+        values[:, genes.rna_dropped] = np.nan
+    filled = (~np.isnan(values) & (values != 0)).sum(axis=1)
+    completeness = filled / max(1, values.shape[1])
+    kept = np.flatnonzero(completeness >= genes.options.sample_completeness)
+    return FilteredBlock(values=np.ascontiguousarray(values[kept]), kept=kept, completeness=completeness)
+
+
+def finite(values: Floats) -> Floats:
+    """Infinite values are missing."""
+    return np.where(np.isinf(values), np.float32(np.nan), values)
+
+
+def log2_of(block: SampleBlock, values: Floats) -> Floats:
+    """RNA-seq values on the log2(x + 1) scale; values that are on a log2 scale already as they are."""
+    return np.log2(values + np.float32(1)) if block.info.scale == "linear" else values

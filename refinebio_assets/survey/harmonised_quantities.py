@@ -15,7 +15,8 @@ from functools import lru_cache
 
 from refinebio_assets.survey import harmonised_units as units
 
-_NUMBER = r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:[.,][0-9]+)?(?:e[-+]?[0-9]{1,2}(?![0-9]))?|\.[0-9]+)"
+_NUMBER = r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:[.,][0-9]+)?|\.[0-9]+)"
+_DOSE_NUMBER = rf"(?:{_NUMBER}(?:e[-+]?[0-9]{{1,2}}(?![0-9]))?)"
 _ABOUT = r"(?:about|approximately|approx\.?|around|circa|ca\.?|estimated|est\.?|~)"
 _BOUNDS: Mapping[str, str] = {
     ">=": ">=",
@@ -35,7 +36,7 @@ _BOUNDS: Mapping[str, str] = {
     "below": "<",
 }
 _BOUND = "|".join(map(re.escape, sorted(_BOUNDS, key=len, reverse=True)))
-_AMOUNT = rf"(?:(?P<about>{_ABOUT})\s*)?(?:(?P<bound>{_BOUND})\s*)?(?P<low>{_NUMBER})"
+_BEFORE_AMOUNT = rf"(?:(?P<about>{_ABOUT})\s*)?(?:(?P<bound>{_BOUND})\s*)?"
 _TO = r"\s*(?:-|to|through)\s*"
 _AGE_TAIL = re.compile(
     r"(?:[\s-]*(?:old|of age))?(?:[\s-]*at (?:diagnosis|death|onset|biopsy|surgery|sampling|collection|enrol?lment))?"
@@ -142,25 +143,26 @@ def _one_of(spellings: Mapping[str, str]) -> str:
     return "(?:" + "|".join(re.escape(spelling) for spelling in longest_first) + ")"
 
 
-def _measure(spellings: Mapping[str, str]) -> re.Pattern[str]:
+def _measure(spellings: Mapping[str, str], number: str = _NUMBER) -> re.Pattern[str]:
     """An amount, a range or a bound with a unit: ``8 wk``, ``8-10 wk``, ``8wk-10wk``, ``>89y``, ``65+ years``."""
     unit = _one_of(spellings)
     end = r"(?![a-z0-9/])"
     return re.compile(
-        rf"{_AMOUNT}(?:\s*-?\s*(?P<unit_of_low>{unit}){end})?(?:{_TO}(?P<high>{_NUMBER}))?(?P<plus>\s*\+)?"
+        rf"{_BEFORE_AMOUNT}(?P<low>{number})(?:\s*-?\s*(?P<unit_of_low>{unit}){end})?"
+        rf"(?:{_TO}(?P<high>{number}))?(?P<plus>\s*\+)?"
         rf"(?:[\s-]*(?P<unit>{unit}){end})?"
     )
 
 
 _AGE_MEASURE = _measure(units.AGE_SPELLINGS)
 _TIME_MEASURE = _measure(units.TIME_SPELLINGS)
-_DOSE_MEASURE = _measure(units.DOSE_SPELLINGS)
-_AMOUNT_ALONE = re.compile(rf"{_AMOUNT}(?:{_TO}(?P<high>{_NUMBER}))?")
+_DOSE_MEASURE = _measure(units.DOSE_SPELLINGS, _DOSE_NUMBER)
+_AMOUNT_ALONE = re.compile(rf"{_BEFORE_AMOUNT}(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?")
 _COMPOUND_AGE = re.compile(
     rf"(?P<first>[0-9]+)\s*-?\s*(?P<first_unit>{_one_of(units.AGE_SPELLINGS)})[\s,]*(?:and\s+)?"
     rf"(?P<second>[0-9]+)\s*-?\s*(?P<second_unit>{_one_of(units.AGE_SPELLINGS)})(?P<tail>[\s-]*old)?"
 )
-_DOSE_IN_TEXT = re.compile(rf"(?<![a-z0-9.,-])({_NUMBER})\s*({_one_of(units.DOSE_SPELLINGS)})(?![a-z0-9/])")
+_DOSE_IN_TEXT = re.compile(rf"(?<![a-z0-9.,-])({_DOSE_NUMBER})\s*({_one_of(units.DOSE_SPELLINGS)})(?![a-z0-9/])")
 _TIME_IN_TEXT = re.compile(rf"(?<![a-z0-9.,-])({_NUMBER})\s*-?\s*({_one_of(units.TIME_SPELLINGS)})(?![a-z0-9/])")
 
 

@@ -71,7 +71,11 @@ DURATIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 RECKONED: Mapping[str, tuple[str, ...]] = {
-    EMBRYONIC_DAY: ("dpc", "d.p.c", "d.p.c.", "days post coitum", "day post coitum", "days post conception"),
+    EMBRYONIC_DAY: (
+        *("embryonic day", "embryonic days", "dpc", "d.p.c", "d.p.c."),
+        *("days post coitum", "day post coitum", "days post conception"),
+    ),
+    POSTNATAL_DAY: ("postnatal day", "postnatal days"),
     WEEK_POST_CONCEPTION: ("pcw", "wpc", "weeks post conception", "week post conception", "post conception weeks"),
     GESTATIONAL_WEEK: ("gestational weeks", "gestational week", "weeks gestation", "weeks of gestation", "gw"),
     DAY_POST_FERTILIZATION: ("dpf", "days post fertilization", "day post fertilization", "days post fertilisation"),

@@ -22,6 +22,25 @@ from resources.settings import Settings
 UNFINISHED = frozenset({SampleState.DISCOVERED, SampleState.SURVEYED, SampleState.DOWNLOADED})
 """States in which a sample's downloads are worth keeping: the next run goes on with them."""
 
+EXPERIMENT_ASSETS = ("source_metadata", "quant_files", "rna_seq_expression", "array_expression")
+"""Assets whose objects lie below ``<asset>/<experiment>/``."""
+
+
+def forgotten_experiments(catalog: Catalog, store: ObjectStore) -> list[str]:
+    """Experiments that the catalog does not know, but of which the store holds objects that it does not know either.
+
+    Their removal was interrupted, or they were never recorded: a survey that is under way stores what it fetched
+    first. So they are listed for a person to look at, not removed; ``refinebio unsurvey`` removes them.
+    """
+    keys: dict[str, list[str]] = {}
+    for asset in EXPERIMENT_ASSETS:
+        for key in store.list_keys(asset):
+            keys.setdefault(key.split("/")[1], []).append(key)
+    known = catalog.own_experiments(sorted(keys))
+    unknown = {name: found for name, found in keys.items() if name not in known}
+    recorded = catalog.recorded_keys(sorted(key for found in unknown.values() for key in found))
+    return sorted(name for name, found in unknown.items() if not recorded.issuperset(found))
+
 
 def remove_leftovers(settings: Settings, catalog: Catalog, store: ObjectStore) -> int:
     """Remove what dead processes left in the object store and in scratch space.

@@ -22,6 +22,7 @@ class LazyCommand(NamedTuple):
 COMMANDS: dict[str, LazyCommand] = {
     "demo": LazyCommand("demo:demo", "Offline end-to-end run on a bundled real study."),
     "dev": LazyCommand("dev:dev", "Dagster UI, GraphQL API and sensors in one terminal."),
+    "gather": LazyCommand("gather:gather", "Find studies in the archives, or in a list, and queue them."),
     "survey": LazyCommand("ingest:survey", "Record what the public archives say about experiments."),
     "ingest": LazyCommand("ingest:ingest", "Survey, download and process experiments, to gene expression."),
     "status": LazyCommand("ledger:status", "Where every sample is, with the reason in words."),
@@ -31,6 +32,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
     "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),
     "compute": LazyCommand("compute:compute", "Every method on its own: file in, file out, no catalog."),
+    "unsurvey": LazyCommand("unsurvey:unsurvey", "Remove experiments and what only they have, after a dry run."),
     "serve": LazyCommand("serve:serve", "The GraphQL API."),
     "config": LazyCommand("config:config", "Every setting, its value and where it comes from."),
     "doctor": LazyCommand("doctor:doctor", "What is installed, what is missing, and the command that installs it."),

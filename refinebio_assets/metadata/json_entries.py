@@ -17,6 +17,9 @@ CHUNK_CHARACTERS = 1 << 20
 LONGEST_ENTRY_CHARACTERS = 64 << 20
 """Longest entry that is read; real ones are below 1 MB, and a file that never ends one is damaged."""
 
+_NUMBER_GOES_ON = 8
+"""Characters that must follow a value before it counts as read: of ``1.5e-07`` the decoder takes ``1`` if cut there."""
+
 _BLANK = " \t\n\r"
 
 
@@ -121,7 +124,7 @@ class _Reader:
                 message = "The JSON is nested too deeply."
                 raise self.malformed(message) from error
             else:
-                if end < len(self._buffer) or self._at_end:  # a number could go on in the next chunk
+                if len(self._buffer) - end >= _NUMBER_GOES_ON or self._at_end:
                     self._position = end
                     return value
             self._read(wanted)

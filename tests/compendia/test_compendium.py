@@ -1,0 +1,126 @@
+"""A compendium out of core: the documented steps, whatever is interrupted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refinebio_assets.compendia import compendium as module
+from refinebio_assets.compendia.compendium import CompendiumRecipe, SvdAlgorithm, prepare_compendium
+from refinebio_assets.compendia.expression_store import ExpressionStore, local_parts, make_parts, write_parts
+from refinebio_assets.compendia.filters import FilterOptions
+from refinebio_assets.compendia.quantile_normalization import quantile_normalize
+from refinebio_assets.domain.vocabulary import Technology
+from tests.compendia.test_imputation import in_memory
+
+GENES = [f"ENSG{number:011d}" for number in range(120)]
+RECIPE = CompendiumRecipe(rank=5)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Two array experiments on platforms with other genes, and one RNA-seq experiment; one array is nearly empty."""
+    rng = np.random.default_rng(11)
+    folder = tmp_path_factory.mktemp("store")
+    axes, means = rng.normal(size=(6, 120)), 7 + 2 * rng.normal(size=120)
+    for number, (technology, samples, absent) in enumerate(
+        [(Technology.MICROARRAY, 60, 12), (Technology.MICROARRAY, 50, 20), (Technology.RNA_SEQ, 70, 0)]
+    ):
+        values = means + rng.normal(size=(samples, 6)) @ axes + 0.3 * rng.normal(size=(samples, 120))
+        if technology is Technology.RNA_SEQ:
+            values = np.maximum(2**values - 1, 0)
+            values[rng.random(values.shape) < 0.03] = 0
+        if number == 1:
+            values[7, 30:] = np.nan
+        kept = sorted(rng.choice(120, 120 - absent, replace=False))
+        names = [f"S{number}{one:03d}" for one in range(samples)]
+        parts = make_parts(
+            values[:, kept].astype(np.float32),
+            experiment=f"E{number}",
+            organism="HOMO_SAPIENS",
+            technology=technology,
+            scale="linear" if technology is Technology.RNA_SEQ else "log2",
+            genes=[GENES[one] for one in kept],
+            samples=names,
+            platforms=[f"P{number}"] * samples,
+        )
+        write_parts(folder, parts)
+    return ExpressionStore.of(local_parts(folder))
+
+
+def whole(prepared, what="normalized"):
+    return np.concatenate([getattr(block, what) for block in prepared.blocks()])
+
+
+def test_imputed_and_normalised_as_in_memory(store, tmp_path):
+    target = np.linspace(0, 15, 500)
+    prepared = prepare_compendium(store, RECIPE, tmp_path, target=target)
+    filtered = prepared.filtered.read(0, len(prepared.filtered.samples))
+    expected, iterations = in_memory(filtered, rank=5)
+    assert prepared.imputation is not None
+    assert prepared.imputation.iterations == iterations
+    holes = np.isnan(filtered)
+    imputed = whole(prepared, "imputed")
+    assert np.sqrt(np.mean((imputed - expected)[holes] ** 2)) < 1e-3
+    assert (imputed[~holes] == filtered[~holes]).all()
+    assert (whole(prepared, "mask") == holes).all()
+    np.testing.assert_array_equal(whole(prepared), quantile_normalize(imputed, target))
+
+
+def test_says_what_was_left_out_and_imputed(store, tmp_path):
+    prepared = prepare_compendium(store, RECIPE, tmp_path, target=None)
+    assert list(prepared.filtered.dropped) == ["S1007"]
+    summary = prepared.summary()
+    assert summary["samples"] == 179
+    assert summary["samples_dropped"] == 1
+    assert summary["filters"]["samples_in_store"] == 180
+    assert summary["filters"]["rna_low_expression"] > 0
+    assert 0 < summary["share_imputed"] < 0.2
+    assert summary["quantile_normalized"] is False
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("step", ["counting genes", "filtering", "imputing"])
+def test_an_interrupted_build_ends_with_the_same_bytes(store, tmp_path, step, monkeypatch):
+    expected = whole(prepare_compendium(store, RECIPE, tmp_path / "whole", target=None)).tobytes()
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    reports = []
+
+    def killed_there(progress):
+        reports.append(progress.step)
+        if progress.step == step and reports.count(step) == 2:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        prepare_compendium(store, RECIPE, tmp_path / "cut", target=None, report=killed_there)
+    later = []
+    prepared = prepare_compendium(store, RECIPE, tmp_path / "cut", target=None, report=later.append)
+    assert whole(prepared).tobytes() == expected
+    if step == "imputing":
+        assert {progress.step for progress in later} == {"imputing"}
+        assert later[0].done > 1
+
+
+def test_another_recipe_does_not_use_what_an_earlier_one_left(store, tmp_path):
+    prepare_compendium(store, RECIPE, tmp_path, target=None)
+    strict = CompendiumRecipe(rank=5, filters=FilterOptions(sample_completeness=0.95))
+    again = prepare_compendium(store, strict, tmp_path, target=None)
+    assert len(again.filtered.samples) < 179
+    fresh = prepare_compendium(store, strict, tmp_path / "fresh", target=None)
+    assert whole(again).tobytes() == whole(fresh).tobytes()
+
+
+def test_without_imputation_missing_cells_stay_missing(store, tmp_path):
+    recipe = CompendiumRecipe(svd_algorithm=SvdAlgorithm.NONE)
+    prepared = prepare_compendium(store, recipe, tmp_path, target=None)
+    assert prepared.imputation is None
+    assert np.isnan(whole(prepared)).sum() == prepared.filtered.missing > 0
+
+
+def test_filters_that_leave_nothing_are_told(store, tmp_path):
+    strict = CompendiumRecipe(filters=FilterOptions(gene_completeness=1.01))
+    with pytest.raises(ValueError, match="0 genes"):
+        prepare_compendium(store, strict, tmp_path, target=None)

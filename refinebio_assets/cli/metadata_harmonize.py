@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from resources.catalog import Catalog
 
 KINDS = ("added", "changed", "removed", "provenance")
-_EXIT_STATUS = {"not_found": 3, "unsupported": 2}
+_EXIT_STATUS = {"not_found": 3, "unsupported": 2, "failed": 1}
 
 
 @click.command()
@@ -58,7 +58,7 @@ def harmonize(accessions: tuple[str, ...], everything: bool, outdated: bool, dry
     fields = _fields(outcomes)
     value = {"dry_run": dry_run, "items": items, "fields": fields}
     emit(value, as_json, text=lambda: _text(items, fields, dry_run=dry_run))
-    raise SystemExit(max((_EXIT_STATUS.get(item["outcome"], item["outcome"] == "failed") for item in items), default=0))
+    raise SystemExit(max((_EXIT_STATUS.get(item["outcome"], 0) for item in items), default=0))
 
 
 def _experiments(

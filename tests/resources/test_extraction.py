@@ -147,7 +147,6 @@ ESCAPES = [
     "a\\..\\..\\evil",
     "C:\\evil",
     "c:evil",
-    "a\x00b",
 ]
 
 
@@ -343,9 +342,10 @@ def test_what_grows_implausibly_is_refused_and_leaves_nothing(tmp_path, bomb):
 
 def test_many_small_bombs_are_one_large_one(tmp_path):
     small = gzip.compress(bytes(60 * 1024))
-    report = run(tmp_path, gzip.compress(tar_of(*((f"{n}.gz", small) for n in range(200)))), limits=TIGHT)
-    assert 0 < sum(file.size_bytes for file in report.files) <= 100 * (tmp_path / "GSE1_RAW.tar").stat().st_size
-    assert "the archive unpacks to more than 100 times its size" in reasons(report)["GSE1_RAW.tar"]
+    limits = ExtractionLimits(ratio=30, ratio_from_bytes=64 * 1024)
+    report = run(tmp_path, tar_of(*((f"{n}.gz", small) for n in range(200))), limits=limits)
+    assert 0 < sum(file.size_bytes for file in report.files) <= 30 * (tmp_path / "GSE1_RAW.tar").stat().st_size
+    assert "the archive unpacks to more than 30 times its size" in reasons(report)["GSE1_RAW.tar"]
 
 
 def test_an_honest_table_is_no_bomb(tmp_path):

@@ -63,11 +63,10 @@ def take_in_list(
     digest = hashlib.sha256(content).hexdigest()
     if catalog.cursor(key) == digest:
         return f"{location} has not changed."
-    studies, skipped = listed_studies(accessions)
+    studies, others = listed_studies(accessions)
     taken = catalog.discovery.take_in(studies.values(), today=today, requested=True)
     add_experiments(instance, grouped_for_partitions(studies[one] for one in taken.new))
     catalog.set_cursor(key, digest)
-    others = [name for names in skipped.values() for name in names]
     said = f"{location}: {len(taken.new)} of {len(accessions)} accessions are new."
     if others:
         shown = ", ".join(others[:EXAMPLES_SHOWN]) + (" …" if len(others) > EXAMPLES_SHOWN else "")

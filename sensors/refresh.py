@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from refinebio_assets.partitions import add_experiments
 from resources.catalog import Catalog
 from resources.dagster_adapters import CatalogResource, SettingsResource
 from resources.settings import Settings
 from sensors.jobs import SURVEY_CHAIN, process_experiment
-from sensors.requests import chain_request, first_of_each, hour_of, under_way
+from sensors.requests import SUBJECT_TAG, chain_request, first_of_each, hour_of, under_way
 
 REQUESTS_PER_TICK = 50
 
@@ -36,6 +37,7 @@ def build_upstream_refresh(settings: Settings) -> dg.SensorDefinition:
         records, moment = catalog.connect(), datetime.now(UTC)
         wanted = refresh_requests(records, settings.get(), moment=moment)
         requests = list(first_of_each(wanted, busy=under_way(context.instance), most=REQUESTS_PER_TICK))
+        add_experiments(context.instance, (one.tags[SUBJECT_TAG] for one in requests))
         if not requests:
             yield dg.SkipReason("No experiment is missing, and none was surveyed too long ago for today's quota.")
         yield from requests

@@ -174,8 +174,8 @@ def array_express_study(row: Row, wanted: Wanted) -> Decision:
     )
 
 
-def listed_studies(accessions: Sequence[str]) -> tuple[dict[str, DiscoveredStudy], dict[str, tuple[str, ...]]]:
-    """Studies that a list names, in its order; what is no experiment's own accession is left out with a reason.
+def listed_studies(accessions: Sequence[str]) -> tuple[dict[str, DiscoveredStudy], list[str]]:
+    """Studies that a list names, in its order, and what else it names.
 
     ArrayExpress' mirror of a GEO series stands for the series. Whatever else names an experiment (a sample, a run, a
     project) has to be looked up in an archive first.
@@ -189,7 +189,7 @@ def listed_studies(accessions: Sequence[str]) -> tuple[dict[str, DiscoveredStudy
             others.append(text)
         else:
             studies[accession] = DiscoveredStudy(accession=accession)
-    return studies, {"not_an_experiment": tuple(dict.fromkeys(others))} if others else {}
+    return studies, list(dict.fromkeys(others))
 
 
 def by_prefix_and_number(accession: str) -> tuple[str, int, str]:

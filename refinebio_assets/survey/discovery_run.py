@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -23,6 +23,7 @@ from refinebio_assets.survey.discovery import (
     ena_study,
     geo_series,
     grouped_for_partitions,
+    listed_studies,
     sort_out,
 )
 from refinebio_assets.survey.registry import PlatformRegistry
@@ -288,6 +289,57 @@ def look_at(
         outcome.seen += len(found.studies)
         outcome.skipped.update({reason: len(names) for reason, names in found.skipped.items()})
     return outcome
+
+
+PAGE_ROWS: Mapping[SourceName, int] = {"ena": 10_000, "geo": 500, "array_express": 100}
+"""Rows of a page where nobody waits for the answer: what each archive gives at most."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Gathered:
+    """Studies of a time span or a list: by accession, with what was left out, and what could not be asked."""
+
+    studies: dict[str, DiscoveredStudy] = field(default_factory=dict)
+    skipped: dict[SourceName, Counter[str]] = field(default_factory=dict)
+    not_experiments: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def gather(
+    sources: Sequence[DiscoverySource], *, since: date, until: date, report: Callable[[str], object]
+) -> Gathered:
+    """Everything that searches find between two days (both included).
+
+    A search that fails is named among the problems; what it brought before that is kept, and the others go on.
+
+    Args:
+        sources: The searches.
+        since: First day.
+        until: Last day.
+        report: Told what is being done.
+    """
+    gathered = Gathered()
+    for source in sources:
+        reasons = gathered.skipped.setdefault(source.archive, Counter())
+        try:
+            for found in every_page(source, since=since, until=until, limit=PAGE_ROWS[source.archive]):
+                gathered.studies.update(found.studies)
+                reasons.update({reason: len(names) for reason, names in found.skipped.items()})
+                report(f"{source.archive}: {len(gathered.studies)} studies")
+        except (ArchiveError, InputError) as error:
+            gathered.problems.append(f"{source.archive}: {error}")
+    return gathered
+
+
+def gather_list(location: str, settings: Settings) -> Gathered:
+    """What a list of accessions names, from disk or S3, as if a search had found it.
+
+    Raises:
+        InputError: It cannot be read, or is no text.
+    """
+    accessions = accessions_in(read_list(location, settings), location=location)
+    studies, others = listed_studies(accessions)
+    return Gathered(studies=studies, not_experiments=others)
 
 
 def every_page(source: DiscoverySource, *, since: date, until: date, limit: int) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """New studies wait in the ledger until the daily quota of their archive has room for them.
 
-A waiting study has state ``discovered``, a reason of its own, and a note with its rank. Taking it in changes the reason:
-from then on the ledger offers it for its survey. How many were taken on a day is counted in the catalog, in the
+A waiting study has state ``discovered``, a reason of its own, and a note with its rank. Taking it in changes the
+reason: from then on the ledger offers it for its survey. How many were taken on a day is counted in the catalog, in the
 transaction that takes them, so that processes share one quota.
 """
 

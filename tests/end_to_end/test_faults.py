@@ -274,13 +274,13 @@ def test_a_survey_that_an_archive_spoils_records_nothing_and_is_tried_again(
         assert (entry.state.value, entry.retryable, entry.attempts) == ("surveyed", False, 0)
 
 
-def test_a_study_that_was_withdrawn_is_not_asked_for_again(install: Install) -> None:
+def test_a_study_that_the_archive_does_not_have_is_left_to_the_second_look(install: Install) -> None:
     with install(**QUICK).session() as session:
         ticks = Ticks(session)
         session.catalog.ledger.discover([STUDY], source="ena")
         ticks.until_idle()
         entry = session.catalog.ledger.entries([STUDY])[STUDY]
-        assert (entry.state.value, entry.reason, entry.retryable) == ("withdrawn_upstream", "archive_not_found", False)
+        assert (entry.state.value, entry.reason, entry.retryable) == ("discovered", "archive_not_found", False)
         let_time_pass(session, hours=100)
         assert [ticks.new_requests(sensor) for sensor in SENSORS[1:]] == [[], []]
 

@@ -23,7 +23,9 @@ from refinebio_assets.partition_runs import AssetEvents, PartitionResult, each_p
 from refinebio_assets.partitions import add_experiments, add_organisms, experiments
 from refinebio_assets.survey.fetch_run import fetch_source_metadata
 from refinebio_assets.survey.harmonisation_rules import HARMONISATION_VERSION
+from refinebio_assets.survey.harmonised_terms import survey_with_terms
 from refinebio_assets.survey.registry import PlatformRegistry
+from refinebio_assets.survey.reharmonise_run import field_terms
 from refinebio_assets.survey.sources import payload_samples, survey_payload
 from resources.catalog import Catalog, FileToRecord, ResultToRecord, StateChange
 from resources.dagster_adapters import ArchivesResource, CatalogResource, SettingsResource
@@ -116,6 +118,7 @@ def samples(
     """
     records = catalog.connect()
     registry = PlatformRegistry.load()
+    terms = field_terms(records)
 
     def survey(experiment: str) -> PartitionResult:
         payload = source_metadata_io.load(experiment)
@@ -126,6 +129,7 @@ def samples(
                 raw_data_source=settings.get().raw_data_source,
                 blacklist=registry.blacklisted_runs,
             )
+            result = survey_with_terms(result, terms)
             follow_linked_studies(context.instance, records, result)
         except RefinebioError as error:
             note_survey_failure(records, experiment, error, run_id=context.run.run_id)

@@ -140,15 +140,15 @@ def _samples(samples: list[dict[str, Any]]) -> Iterator[RenderableType]:
 
 
 def _table(rows: list[dict[str, Any]], total: int, what: str) -> Iterator[RenderableType]:
-    from rich.box import SIMPLE_HEAD
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
-    shown = Table(*(name.upper().replace("_", " ") for name in names), box=SIMPLE_HEAD)
+    shown = Table(*(name.upper().replace("_", " ") for name in names), box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
         shown.add_row(*(Text(_printable("" if row[name] is None else str(row[name]))) for name in names))
-    yield shown
+    yield Padding(shown, (0, 0, 0, 2), expand=False)
     if total > len(rows):
         yield Text(f"  … and {total - len(rows)} more {what}; --json has them all.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +22,15 @@ SHAPES: tuple[JsonShape, ...] = (
 )
 
 
+_BEGINNING = re.compile(r'\{\s*(?:["}]|$)|\[\s*(?:[{\["\]0-9-]|true\b|false\b|null\b|$)')
+
+
 def recognise(content: Content) -> Recognition | None:
     """JSON begins with a brace or a bracket; what it is shows when it is read."""
     start = content.text.lstrip("\ufeff \t\r\n")
     if not start.startswith(("{", "[")) or "\0" in content.text:
         return None
-    after = start[1:].lstrip()[:1]
-    if start[0] == "{" and after not in ('"', "}", ""):
+    if not _BEGINNING.match(start):
         return None
     return Recognition(kind="json", confidence=0.5, evidence="begins like JSON")
 

@@ -104,7 +104,7 @@ def _describe_sdrf(description: Description, content: Content, text: str, settin
         undecided = "No IDF was given or lies beside the SDRF: its samples have no state here."
         add_study(description, accession or _NOBODY, _NO_IDF, [text], setting.registry, undecided=undecided)
         if accession is None:
-            _forget_nobody(description)
+            _forget_nobody(description, Path(content.name).name)
         return
     path, idf, accession = found
     others = sdrf_paths(accession, idf, [content.path, *siblings] if content.path is not None else siblings)
@@ -156,12 +156,18 @@ def add_joined_study(
     description.header["joined_with"] = [idf.name, *(path.name for path in sdrfs)]
 
 
-def _forget_nobody(description: Description) -> None:
+def _forget_nobody(description: Description, name: str) -> None:
     """Assays without the study's accession that was put in its place."""
     description.experiments.clear()
     for sample in description.samples:
         sample["accession"] = sample["accession"].removeprefix(f"{_NOBODY}-")
         sample["aliases"] = [each for each in sample["aliases"] if not each.startswith(_NOBODY)]
+        sample["files"] = []  # their addresses have the study's accession in them
+        annotations = sample["annotations"]
+        sample["annotations"] = annotations | {
+            "assay": annotations["assay"] | {"sdrf": name},
+            "files": [each | {"url": None} for each in annotations["files"]],
+        }
     description.warnings.append(
         "Neither the SDRF nor its name tells the study: accessions are those of the assays alone."
     )

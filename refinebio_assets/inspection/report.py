@@ -46,7 +46,8 @@ class Description:
             result: The survey's.
             undecided: Why its decisions cannot be told from this file alone, if so; samples then have no state.
         """
-        self.experiments.append(experiment_view(result))
+        experiment = experiment_view(result)
+        self.experiments.append(experiment if undecided is None else experiment | {"states": {}})
         self.samples += [sample_view(sample, is_decided=undecided is None) for sample in result.samples]
         if undecided:
             self.warnings.append(undecided)

@@ -100,6 +100,8 @@ def _features(content: Content) -> list[list[str]]:
 def recognise_gtf(content: Content) -> Recognition | None:
     """Nine tab-separated columns, of which the fourth and fifth are positions and the seventh a strand."""
     rows = _features(content)
+    if content.text.startswith("##gff-version"):
+        return Recognition(kind="gff", confidence=1.0, evidence="a line ##gff-version")
     if not rows or not all(map(_is_feature, rows[:20])):
         return None
     kind = GTF if _GTF_ATTRIBUTES.search(rows[0][8]) else "gff"

@@ -85,7 +85,7 @@ def _header(content: Content) -> tuple[str | None, list[str]]:
         if len(rows) < 2 or len(rows[0]) < 2:
             continue
         width = len(rows[0])
-        matching = sum(len(row) == width for row in rows[1:])
+        matching = sum(len(row) == width or (len(row) == width + 1 and not row[-1]) for row in rows[1:])
         if matching >= _FEWEST_MATCHING_LINES * (len(rows) - 1) and len(set(rows[0])) > width / 2:
             return separator, [cell.lstrip("#\ufeff").strip() for cell in rows[0]]
     return None, []

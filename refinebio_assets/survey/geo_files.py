@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from refinebio_assets.domain.records import OriginalFile, OriginalFileKind
 from refinebio_assets.survey.archive_rows import Row, as_text
@@ -66,7 +66,7 @@ def family_file_url(series: str) -> str:
 
 def current_url(url: str) -> str:
     """The address by HTTPS, and in today's folders if it is one of GEO's former ones."""
-    parts = urlsplit(url.strip())
+    parts = _split(url)
     if parts.hostname not in _GEO_HOSTS:
         return url.strip()
     match = _GEO_PATH.fullmatch(parts.path)
@@ -100,7 +100,7 @@ def raw_files(urls: Iterable[str], *, manufacturer: str | None) -> tuple[Origina
     return tuple(
         OriginalFile(url=current_url(url), filename=_filename(url), kind=kind)
         for url in urls
-        if urlsplit(url).scheme in {"ftp", "http", "https"}
+        if _split(url).scheme in {"ftp", "http", "https"}
         and (kind := raw_kind(url, manufacturer=manufacturer)) is not None
     )
 
@@ -126,4 +126,12 @@ def is_non_normalized_table(url: str) -> bool:
 
 
 def _filename(url: str) -> str:
-    return unquote(urlsplit(url.strip()).path.rpartition("/")[2])
+    return unquote(_split(url).path.rpartition("/")[2])
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an address; what submitters wrote and is none (``ftp://[…``) has neither scheme nor host."""
+    try:
+        return urlsplit(url.strip())
+    except ValueError:
+        return SplitResult(scheme="", netloc="", path=url.strip(), query="", fragment="")

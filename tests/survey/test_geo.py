@@ -238,6 +238,11 @@ def test_a_file_name_without_address_is_no_file():
     assert decision(array_sample(supplementary_file="file1.CEL"))[1] == "no_raw_file"
 
 
+@pytest.mark.parametrize("address", ["ftp://[x/GSM1000001.CEL.gz", "https://[::1/a_non-normalized.txt", "//[x]y/a.CEL"])
+def test_an_address_that_is_none_is_no_file_and_takes_no_series_down(address):
+    assert one(array_sample(supplementary_file=address)).record.files == ()
+
+
 def test_numbered_supplementary_files_count():
     sample = array_sample(supplementary_file=None, supplementary_file_1=cel("GSM1000001"))
     assert one(sample).record.files[0].kind == "cel"

@@ -278,4 +278,4 @@ def test_any_order_of_lines_gives_every_named_entity_once(lines):
 
 
 def test_the_soft_files_of_the_tests_are_there():
-    assert len(SOFT) == 33
+    assert len(SOFT) == 43

@@ -241,11 +241,11 @@ def _as_text(summary: dict[str, Any], problems: list[Problem]) -> str:
     would = "would be " if summary["dry_run"] else ""
     changes = (
         f"{summary['source_name']}: {summary['added']} {would}added, {summary['changed']} {would}changed, "
-        f"{summary['unchanged']} unchanged, on {summary['samples']} samples."
+        f"{summary['unchanged']} unchanged. Samples: {summary['samples']}."
     )
     rest = (
-        f"{summary['entries']} entries: {summary['malformed']} malformed, {summary['text_values']} with text in place "
-        f"of an ontology term; {summary['unknown_samples']} samples are not in the catalog."
+        f"Of {summary['entries']} entries, malformed: {summary['malformed']}, text in place of an ontology term: "
+        f"{summary['text_values']}. Samples that are not in the catalog: {summary['unknown_samples']}."
     )
     lines = [changes, rest]
     if problems:

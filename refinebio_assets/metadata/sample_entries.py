@@ -65,8 +65,10 @@ def _attributes(entry: Any, position: str) -> Iterator[Read]:
 
 
 def _sample_and_attributes(entry: Any) -> tuple[str, list[Any]]:
-    parts = entry if isinstance(entry, dict) else {}
-    sample, attributes = accession(parts.get("sample_accession")), parts.get("attributes")
+    if not isinstance(entry, dict):
+        message = f"{_shown(entry)} is no object with a sample and its attributes."
+        raise BadEntryError(message)
+    sample, attributes = accession(entry.get("sample_accession")), entry.get("attributes")
     if not isinstance(attributes, list):
         message = f"The attributes of {sample} are no list but {_shown(attributes)}."
         raise BadEntryError(message)

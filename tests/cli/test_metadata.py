@@ -155,5 +155,5 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_imported(
 def test_people_read_what_happened(catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["metadata", "import", "keywords", str(CONTRIBUTED / "keywords.json"), *SOURCE, "--dry-run"]) == 0
     shown = capsys.readouterr().out
-    assert "Ours: 16 would be added, 0 would be changed, 0 unchanged, on 2 samples." in shown
+    assert "Ours: 16 would be added, 0 would be changed, 0 unchanged. Samples: 2." in shown
     assert "DRR001174" in shown

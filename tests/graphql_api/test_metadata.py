@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,14 @@ def test_terms_are_found_by_name_the_closest_first(api: Api) -> None:
 @pytest.mark.parametrize("arguments", ["", '(ids: ["UO:1"], search: "x")', '(search: "  ")'])
 def test_terms_are_asked_for_in_one_way(api: Api, arguments: str) -> None:
     assert api.error(f"{{ ontologyTerms{arguments} {{ id }} }}")["extensions"]["code"] == "bad_input"
+
+
+def test_the_example_of_the_documentation_is_answered(api: Api) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "imported_metadata.md").read_text()
+    (example,) = re.findall(r"```graphql\n(.*?)```", page, flags=re.DOTALL)
+    found = api.ask(example)
+    assert found["samples"]["totalCount"] == 2
+    assert [term["id"] for term in found["ontologyTerms"]][0] == LIVER
 
 
 def test_statements_do_not_grow_with_samples(catalog: Catalog, tmp_path: Path) -> None:

@@ -179,9 +179,13 @@ class _Genomes:
         if table is not None:
             return species_rows(table)
         release = self._release(division)
-        if release == self._ensembl.current_release(division.value):
+        try:
+            folders = self._ensembl.folders(f"{release_root(division, release)}/gtf/")
+        except ArchiveNotFoundError as error:
+            if release != self._current(division):
+                raise NoSuchReleaseError(division.value, release) from error
             return self._ensembl.species(division.value)
-        return self._rows_of_folders(division, release, organism)
+        return self._rows_of_folders(division, release, organism, folders)
 
     def prepare(self, division: EnsemblDivision) -> None:
         """Ask for all that is the same for every genome of a division."""
@@ -214,18 +218,23 @@ class _Genomes:
                 continue
             self._releases[division] = release
             return self._tables[division]
+        self._tables[division] = None
         return None
 
-    def _rows_of_folders(self, division: EnsemblDivision, release: str, organism: str) -> list[Row]:
-        root = f"{release_root(division, release)}/gtf"
+    def _current(self, division: EnsemblDivision) -> str | None:
         try:
-            folders = self._ensembl.folders(f"{root}/")
-        except ArchiveNotFoundError as error:
-            raise NoSuchReleaseError(division.value, release) from error
-        beginning = organism_key(organism).lower() if organism else ""
-        names = [name for name in folders if name.startswith(beginning)]
+            return self._ensembl.current_release(division.value)
+        except ArchiveNotFoundError:
+            return None
+
+    def _rows_of_folders(
+        self, division: EnsemblDivision, release: str, organism: str, folders: Sequence[str]
+    ) -> list[Row]:
+        root = f"{release_root(division, release)}/gtf"
+        name = organism_key(organism).lower() if organism else ""
+        names = [each for each in folders if not name or each == name or each.startswith(f"{name}_")]
         taxa = {text(row, "name"): row for row in self._ensembl.species(division.value)} if names else {}
-        return [self._row_of_folder(f"{root}/{name}", name, release, taxa.get(name, {})) for name in names]
+        return [self._row_of_folder(f"{root}/{each}", each, release, taxa.get(each, {})) for each in names]
 
     def _row_of_folder(self, folder: str, name: str, release: str, today: Row) -> Row:
         """A genome as its folder tells it. The taxon is that of the genome's name today, 0 if Ensembl dropped it."""

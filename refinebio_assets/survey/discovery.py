@@ -19,8 +19,11 @@ from refinebio_assets.domain.discovery import DiscoveredStudy
 from refinebio_assets.domain.vocabulary import Technology
 from refinebio_assets.survey.registry import PlatformRegistry
 
-OVERLAP = timedelta(days=1)
-"""Windows overlap: archives tell days, not hours, and list a change some hours later."""
+OVERLAP = timedelta(days=3)
+"""Windows overlap: archives tell days, not hours, and their searches list a study some days after its own day."""
+
+OVERLAP_WITHOUT_DAYS = timedelta(days=1)
+"""Overlap where the archive does not tell on which day of the window a study changed: no more than must be."""
 
 GEO_ARRAY = "expression profiling by array"
 GEO_SEQUENCING = "expression profiling by high throughput sequencing"
@@ -50,15 +53,15 @@ class DiscoveryCursor:
         values = orjson.loads(text)
         return cls(date.fromisoformat(values["since"]), int(values["offset"]))
 
-    def after(self, *, rows: int, full: bool, until: date) -> DiscoveryCursor:
+    def after(self, *, rows: int, full: bool, until: date, overlap: timedelta = OVERLAP) -> DiscoveryCursor:
         """Where to go on after a page.
 
         After a full one with the next page of the same window. Pages overlap a little, because a study that left the
-        listing meanwhile moves the others up. After the last page with a new window, which overlaps by a day.
+        listing meanwhile moves the others up. After the last page with a new window, which overlaps with this one.
         """
         if full:
             return DiscoveryCursor(self.since, self.offset + rows - rows // 20)
-        return DiscoveryCursor(max(self.since, until - OVERLAP))
+        return DiscoveryCursor(max(self.since, until - overlap))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from refinebio_assets.domain.accessions import SourceArchive
 from refinebio_assets.domain.discovery import DiscoveredStudy, SourceName
 from refinebio_assets.domain.errors import ArchiveError, InputError, RefinebioError
 from refinebio_assets.survey.discovery import (
+    OVERLAP,
+    OVERLAP_WITHOUT_DAYS,
     DiscoveryCursor,
     Found,
     Row,
@@ -124,7 +126,8 @@ class GeoSeries:
         studies, skipped = sort_out(page.rows, decide, name_of=_accession_of)
         # GEO leaves out of a page what it cannot summarise: the total says whether there is more.
         full = cursor.offset + limit < page.total
-        following = cursor.after(rows=limit, full=full, until=until)
+        overlap = OVERLAP_WITHOUT_DAYS if updated else OVERLAP
+        following = cursor.after(rows=limit, full=full, until=until, overlap=overlap)
         return Found(studies=studies, cursor=following, complete=not full, skipped=skipped)
 
 

@@ -71,7 +71,7 @@ def test_a_full_page_goes_on_in_the_next_look_and_nothing_is_missed(sqlite_catal
         new += outcome.new
     assert new == series(250)
     assert [cursor.offset for cursor in listing.asked] == [0, 95, 190, 0]
-    assert listing.asked[-1].since == TODAY - timedelta(days=1)
+    assert listing.asked[-1].since == TODAY - timedelta(days=3)
     assert sqlite_catalog.ledger.experiment_counts() == {"discovered": 250}
 
 

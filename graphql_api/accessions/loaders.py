@@ -53,6 +53,7 @@ def make_resolutions(found: Sequence[catalog.Resolution]) -> list[Resolution]:
             experiment_accessions=list(one.experiments),
             sample_accessions=list(one.samples),
             aliases=list(one.aliases),
+            superseded_accessions=list(one.superseded),
             message=one.message,
         )
         for one in found

@@ -24,7 +24,10 @@ class ResolutionOutcome(Enum):
     FOUND = "found"
     NOT_FOUND = "not_found"
     AMBIGUOUS = strawberry.enum_value("ambiguous", description="It names several experiments.")
-    UNSUPPORTED = strawberry.enum_value("unsupported", description="It follows no accession grammar we know.")
+    UNSUPPORTED = strawberry.enum_value(
+        "unsupported",
+        description="It follows no accession grammar we know, or names neither experiment nor sample (a platform).",
+    )
 
 
 @strawberry.type(description="What one accession of the request names.")
@@ -42,7 +45,11 @@ class Resolution:
         description="Samples that it names, or of the experiments it names."
     )
     aliases: list[str] = strawberry.field(description="Further accessions of what it names.")
-    message: str | None = strawberry.field(description="For people, if it was not found or is ambiguous.")
+    superseded_accessions: list[str] = strawberry.field(
+        description="Experiments or samples of that accession that gave way to those it leads to: a series whose "
+        "samples are processed from their reads leads to its sequencing studies."
+    )
+    message: str | None = strawberry.field(description="For people, if it was not found, is ambiguous or superseded.")
 
     @strawberry.field(description="The experiments that were surveyed.")
     def experiments(self, info: Info) -> list[Annotated[Experiment, strawberry.lazy("graphql_api.experiments.types")]]:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, literal, select
 
 from graphql_api.connections import Direction, Keyset
 from graphql_api.organisms.filters import organism_ids, platform_ids
+from graphql_api.samples.filters import HarmonizedFilter, in_ledger, with_value
 from graphql_api.vocabulary import SampleState, SourceArchive, Technology
 from refinebio_assets.domain.vocabulary import LedgerKind
 from resources.catalog.models import Experiment, ExperimentSample, LedgerEntry, Sample
@@ -30,6 +31,15 @@ class ExperimentFilter:
     states: list[SampleState] | None = strawberry.field(default=None, description="State of the experiment itself.")
     sample_states: list[SampleState] | None = strawberry.field(
         default=None, description="State of at least one sample; `[PROCESSED]` finds experiments with expression."
+    )
+    reasons: list[str] | None = strawberry.field(
+        default=None, description="Reason of the experiment's own state, as in the ledger."
+    )
+    sample_reasons: list[str] | None = strawberry.field(
+        default=None, description="Reason of the state of at least one sample."
+    )
+    harmonized: list[HarmonizedFilter] | None = strawberry.field(
+        default=None, description="Harmonised values of at least one sample, for each condition."
     )
     institutions: list[str] | None = None
     has_publication: bool | None = None
@@ -96,10 +106,9 @@ def _of_the_study(wanted: ExperimentFilter) -> list[ColumnElement[bool]]:
         texts = (Experiment.accession, Experiment.title, Experiment.description)
         matches = [text.icontains(wanted.contains, autoescape=True) for text in texts]
         found.append(matches[0] | matches[1] | matches[2])
-    if wanted.states is not None:
-        states = [state.value for state in wanted.states]
+    if wanted.states is not None or wanted.reasons is not None:
         entries = select(LedgerEntry.accession).where(LedgerEntry.kind == LedgerKind.EXPERIMENT)
-        found.append(Experiment.accession.in_(entries.where(LedgerEntry.state.in_(states))))
+        found.append(Experiment.accession.in_(entries.where(*in_ledger(wanted.states, wanted.reasons))))
     return found
 
 
@@ -110,8 +119,10 @@ def _of_its_samples(wanted: ExperimentFilter) -> list[ColumnElement[bool]]:
         found.append(Experiment.id.in_(members.where(Sample.organism_id.in_(organism_ids(wanted.organisms)))))
     if wanted.platforms is not None:
         found.append(Experiment.id.in_(members.where(Sample.platform_id.in_(platform_ids(wanted.platforms)))))
-    if wanted.sample_states is not None:
-        states = [state.value for state in wanted.sample_states]
+    if wanted.sample_states is not None or wanted.sample_reasons is not None:
         joined = members.join(LedgerEntry, LedgerEntry.accession == Sample.accession)
-        found.append(Experiment.id.in_(joined.where(LedgerEntry.state.in_(states))))
+        found.append(Experiment.id.in_(joined.where(*in_ledger(wanted.sample_states, wanted.sample_reasons))))
+    for harmonized in wanted.harmonized or ():
+        with_it = select(ExperimentSample.experiment_id).where(ExperimentSample.sample_id.in_(with_value(harmonized)))
+        found.append(Experiment.id.in_(with_it))
     return found

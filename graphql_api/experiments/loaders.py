@@ -16,6 +16,7 @@ from graphql_api.organisms.loaders import organisms_by_key, platforms_by_key
 from graphql_api.scalars import texts
 from graphql_api.siblings import Siblings
 from graphql_api.vocabulary import SampleState, SourceArchive, Technology
+from resources.catalog import MetadataCoverage, summary
 from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, LedgerEntry, Sample
 
 if TYPE_CHECKING:
@@ -123,11 +124,16 @@ def aliases_of_experiments(reader: Reader, experiments: Sequence[int]) -> dict[i
     return found
 
 
-def documents_of_experiments(reader: Reader, experiments: Sequence[int]) -> dict[int, tuple[Any, Any]]:
-    """Raw metadata and harmonisation coverage of each experiment, by its key."""
-    listed = select(Experiment.id, Experiment.annotations, Experiment.coverage)
+def annotations_of_experiments(reader: Reader, experiments: Sequence[int]) -> dict[int, Any]:
+    """Raw metadata of each experiment, by its key."""
+    listed = select(Experiment.id, Experiment.annotations)
     rows = reader.rows_by_keys(experiments, lambda chunk: listed.where(Experiment.id.in_(chunk)))
-    return {row.id: (row.annotations, row.coverage) for row in rows}
+    return {row.id: row.annotations for row in rows}
+
+
+def coverage_of_experiments(reader: Reader, experiments: Sequence[int]) -> dict[int, MetadataCoverage]:
+    """How much of each experiment's metadata is harmonised, by its key."""
+    return reader.run(lambda session: summary.coverage_of_experiments(session, experiments))
 
 
 def organisms_of_experiments(reader: Reader, experiments: Sequence[int]) -> dict[int, list[Organism]]:

@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from graphql_api.connections import Connection, PageRequest, Slice, connect
 from graphql_api.context import Info, reader_of
+from graphql_api.coverage.types import MetadataCoverage
 from graphql_api.experiments import loaders
 from graphql_api.files.loaders import computed_by_owner
 from graphql_api.files.types import ComputedFile
@@ -132,14 +133,18 @@ class Experiment(Node):
     @strawberry.field(description="Metadata as the archives give it.")
     def annotations(self, info: Info) -> JSON:
         """Metadata as the archives give it."""
-        return JSON(self._documents(info)[0])
+        found = self.siblings.load(
+            "annotations", lambda all_: loaders.annotations_of_experiments(reader_of(info), _keys(all_))
+        )
+        return JSON(found.get(self.key, {}))
 
-    @strawberry.field(
-        description="Metadata fields that no harmonisation rule took, with the number of samples that have them."
-    )
-    def coverage(self, info: Info) -> JSON:
-        """Metadata fields that no harmonisation rule took."""
-        return JSON(self._documents(info)[1])
+    @strawberry.field(description="How much of its samples' metadata is harmonised.")
+    def coverage(self, info: Info) -> MetadataCoverage:
+        """How much of its samples' metadata is harmonised."""
+        found = self.siblings.load(
+            "coverage", lambda all_: loaders.coverage_of_experiments(reader_of(info), _keys(all_))
+        )
+        return MetadataCoverage(found=found[self.key])
 
     def _count(self, info: Info, wanted: SampleFilter | None) -> int:
         found = self.siblings.load(
@@ -150,12 +155,6 @@ class Experiment(Node):
     def _states(self, info: Info) -> dict[str, int]:
         found = self.siblings.load("states", lambda all_: loaders.states_of_experiments(reader_of(info), _keys(all_)))
         return found.get(self.key, {})
-
-    def _documents(self, info: Info) -> tuple[object, object]:
-        found = self.siblings.load(
-            "documents", lambda all_: loaders.documents_of_experiments(reader_of(info), _keys(all_))
-        )
-        return found.get(self.key, ({}, {}))
 
 
 @strawberry.type(description="One page of experiments.")

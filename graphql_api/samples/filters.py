@@ -13,6 +13,7 @@ from graphql_api.context import Statement
 from graphql_api.metadata.filters import samples_with_keywords
 from graphql_api.organisms.filters import organism_ids, platform_ids
 from graphql_api.vocabulary import SampleState, SourceArchive, Technology
+from refinebio_assets.domain.accessions import mirror_name
 from resources.catalog.models import (
     Experiment,
     ExperimentAlias,
@@ -28,7 +29,7 @@ class HarmonizedFilter:
     """A harmonised field with one of these values."""
 
     field: str = strawberry.field(description="Name of the field: sex, age, specimen_part, disease, treatment …")
-    values: list[str]
+    values: list[str] | None = strawberry.field(default=None, description="Without them any value will do.")
 
 
 @strawberry.input(description="All conditions must hold; within a list one is enough.")
@@ -122,15 +123,13 @@ def _of_its_relations(wanted: SampleFilter) -> list[ColumnElement[bool]]:
     if wanted.platforms is not None:
         found.append(Sample.platform_id.in_(platform_ids(wanted.platforms)))
     if wanted.states is not None or wanted.reasons is not None:
-        found.append(Sample.accession.in_(_in_ledger(wanted.states, wanted.reasons)))
-    values = select(SampleHarmonizedValue.sample_id)
-    for harmonized in wanted.harmonized or ():
-        lowered = [value.lower() for value in harmonized.values]
-        named = values.where(SampleHarmonizedValue.field == harmonized.field)
-        found.append(Sample.id.in_(named.where(func.lower(SampleHarmonizedValue.value).in_(lowered))))
+        entries = select(LedgerEntry.accession)
+        found.append(Sample.accession.in_(entries.where(*in_ledger(wanted.states, wanted.reasons))))
+    found += [Sample.id.in_(with_value(harmonized)) for harmonized in wanted.harmonized or ()]
     if wanted.keywords is not None:
         found.append(Sample.id.in_(samples_with_keywords(wanted.keywords)))
     if wanted.contains is not None:
+        values = select(SampleHarmonizedValue.sample_id)
         in_values = values.where(SampleHarmonizedValue.value.icontains(wanted.contains, autoescape=True))
         in_texts = [text.icontains(wanted.contains, autoescape=True) for text in (Sample.accession, Sample.title)]
         found.append(or_(*in_texts, Sample.id.in_(in_values)))
@@ -138,16 +137,27 @@ def _of_its_relations(wanted: SampleFilter) -> list[ColumnElement[bool]]:
 
 
 def _members(accessions: Sequence[str]) -> Statement:
-    names = [accession.strip().upper() for accession in accessions]
+    written = [accession.strip().upper() for accession in accessions]
+    names = [*written, *filter(None, map(mirror_name, written))]
     aliased = select(ExperimentAlias.experiment_id).where(ExperimentAlias.alias.in_(names))
     experiments = select(Experiment.id).where(or_(Experiment.accession.in_(names), Experiment.id.in_(aliased)))
     return select(ExperimentSample.sample_id).where(ExperimentSample.experiment_id.in_(experiments))
 
 
-def _in_ledger(states: Sequence[SampleState] | None, reasons: Sequence[str] | None) -> Statement:
-    entries = select(LedgerEntry.accession)
+def with_value(wanted: HarmonizedFilter) -> Statement:
+    """Keys of the samples with such a harmonised value."""
+    table = SampleHarmonizedValue
+    named = select(table.sample_id).where(table.field == wanted.field)
+    if wanted.values is None:
+        return named
+    return named.where(func.lower(table.value).in_([value.lower() for value in wanted.values]))
+
+
+def in_ledger(states: Sequence[SampleState] | None, reasons: Sequence[str] | None) -> list[ColumnElement[bool]]:
+    """SQL conditions on ``LedgerEntry``."""
+    found: list[ColumnElement[bool]] = []
     if states is not None:
-        entries = entries.where(LedgerEntry.state.in_([state.value for state in states]))
+        found.append(LedgerEntry.state.in_([state.value for state in states]))
     if reasons is not None:
-        entries = entries.where(LedgerEntry.reason.in_(reasons))
-    return entries
+        found.append(LedgerEntry.reason.in_(reasons))
+    return found

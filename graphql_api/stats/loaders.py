@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
 from graphql_api.context import Reader, Statement
-from graphql_api.vocabulary import LedgerKind, SampleState
+from graphql_api.vocabulary import LedgerKind, SampleState, SourceArchive, Technology
+from resources.catalog import summary
+from resources.catalog.ledger import most_frequent_reasons
 from resources.catalog.models import ComputedFile, Experiment, ExperimentSample, LedgerEntry, Organism, Sample
 
 if TYPE_CHECKING:
+    from graphql_api.coverage.types import SourceCoverage
     from graphql_api.ledger.types import StateCount
+    from graphql_api.stats.types import ReasonCount, SourceStates, UnsupportedPlatform
 
 IS_PROCESSED = LedgerEntry.state == SampleState.PROCESSED.value
 
@@ -50,15 +56,67 @@ def _processed(samples: Statement) -> Statement:
 
 def states(reader: Reader, kind: LedgerKind) -> list[StateCount]:
     """Entries of a kind by state."""
+    is_about = "experiments" if kind is LedgerKind.EXPERIMENT else "samples"
+    counts: Counter[SampleState] = Counter()
+    for source in reader.run(summary.states_by_source):
+        counts.update(getattr(source, is_about))
+    return _state_counts(counts)
+
+
+def sources(reader: Reader) -> list[SourceStates]:
+    """Experiments and samples by archive and state."""
+    from graphql_api.stats.types import SourceStates
+
+    return [
+        SourceStates(
+            source=one.source,
+            experiment_states=_state_counts(one.experiments),
+            sample_states=_state_counts(one.samples),
+        )
+        for one in reader.run(summary.states_by_source)
+    ]
+
+
+def _state_counts(counts: Mapping[SampleState, int]) -> list[StateCount]:
     from graphql_api.ledger.types import StateCount
 
-    counted = (
-        select(LedgerEntry.state, func.count())
-        .where(LedgerEntry.kind == kind.value)
-        .group_by(LedgerEntry.state)
-        .order_by(LedgerEntry.state)
-    )
-    return [StateCount(state=SampleState(state), count=count) for state, count in reader.rows(counted)]
+    return [StateCount(state=state, count=count) for state, count in sorted(counts.items())]
+
+
+def reasons(reader: Reader, first: int) -> list[ReasonCount]:
+    """The most frequent reasons of samples."""
+    from graphql_api.stats.types import ReasonCount
+
+    found = reader.run(lambda session: most_frequent_reasons(session, limit=first))
+    return [ReasonCount(state=one.state, reason=one.reason, num_samples=one.count) for one in found]
+
+
+def unsupported_platforms(reader: Reader, first: int) -> list[UnsupportedPlatform]:
+    """Platforms with most samples that are left out because of them."""
+    from graphql_api.stats.types import UnsupportedPlatform
+
+    return [
+        UnsupportedPlatform(
+            accession=one.accession,
+            name=one.name,
+            technology=None if one.technology is None else Technology(one.technology),
+            num_samples=one.samples,
+            num_experiments=one.experiments,
+        )
+        for one in reader.run(lambda session: summary.unsupported_platforms(session, limit=first))
+    ]
+
+
+def coverage(reader: Reader, source: SourceArchive | None) -> list[SourceCoverage]:
+    """How much metadata is harmonised, of each archive or of one."""
+    from graphql_api.coverage.types import MetadataCoverage, SourceCoverage
+
+    found = reader.run(summary.coverage_by_source)
+    return [
+        SourceCoverage(source=archive, coverage=MetadataCoverage(found=one))
+        for archive, one in found.items()
+        if source in {None, archive}
+    ]
 
 
 def by_organism(reader: Reader) -> list[tuple[str, int, int]]:

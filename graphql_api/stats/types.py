@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import strawberry
 
 from graphql_api.context import Info, reader_of
+from graphql_api.coverage.types import SourceCoverage, at_most
 from graphql_api.ledger.types import StateCount
 from graphql_api.scalars import BigInt
 from graphql_api.stats import loaders
-from graphql_api.vocabulary import LedgerKind, Technology
+from graphql_api.vocabulary import LedgerKind, SampleState, SourceArchive, Technology
 
 
 @strawberry.type(description="How many samples of an organism.")
@@ -29,6 +30,35 @@ class TechnologyCount:
     technology: Technology
     num_samples: int
     num_processed_samples: int
+
+
+@strawberry.type(description="How many samples are in a state for a reason.")
+class ReasonCount:
+    """How many samples are in a state for a reason."""
+
+    state: SampleState
+    reason: str
+    num_samples: int
+
+
+@strawberry.type(description="A platform whose samples are left out.")
+class UnsupportedPlatform:
+    """A platform whose samples are left out."""
+
+    accession: str | None = strawberry.field(description="Null for samples without a platform.")
+    name: str | None
+    technology: Technology | None
+    num_samples: int
+    num_experiments: int
+
+
+@strawberry.type(description="Experiments and samples of an archive by state, those discovered only among them.")
+class SourceStates:
+    """Experiments and samples of an archive by state."""
+
+    source: SourceArchive
+    experiment_states: list[StateCount]
+    sample_states: list[StateCount]
 
 
 @strawberry.type(description="Counts over the whole catalog; each is computed only when asked for.")
@@ -90,6 +120,29 @@ class Stats:
             TechnologyCount(technology=Technology(name), num_samples=all_, num_processed_samples=done)
             for name, all_, done in loaders.by_technology(reader_of(info))
         ]
+
+    @strawberry.field(
+        description="Experiments and samples by archive and state; a sample counts for the archive of the experiment "
+        "that owns it."
+    )
+    def sources(self, info: Info) -> list[SourceStates]:
+        """Experiments and samples by archive and state."""
+        return loaders.sources(reader_of(info))
+
+    @strawberry.field(description="Why samples are in their state, the most frequent reasons first.")
+    def reasons(self, info: Info, first: int = 20) -> list[ReasonCount]:
+        """Why samples are in their state."""
+        return loaders.reasons(reader_of(info), at_most(first))
+
+    @strawberry.field(description="Platforms whose samples are left out, those with most samples first.")
+    def unsupported_platforms(self, info: Info, first: int = 20) -> list[UnsupportedPlatform]:
+        """Platforms whose samples are left out."""
+        return loaders.unsupported_platforms(reader_of(info), at_most(first))
+
+    @strawberry.field(description="How much metadata is harmonised, by archive; of one archive if it is named.")
+    def coverage(self, info: Info, source: SourceArchive | None = None) -> list[SourceCoverage]:
+        """How much metadata is harmonised, by archive."""
+        return loaders.coverage(reader_of(info), source)
 
     @strawberry.field(description="Number of computed files.")
     def num_computed_files(self, info: Info) -> int:

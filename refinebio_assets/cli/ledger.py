@@ -13,46 +13,57 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from refinebio_assets.cli.common import emit, json_option, read_settings
+from refinebio_assets.cli.ledger_views import (
+    coverage_parts,
+    overview_parts,
+    print_parts,
+    resolution_table,
+    status_parts,
+)
 from refinebio_assets.domain.errors import InputError, NotFoundError, UnsupportedAccessionError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
+    from refinebio_assets.domain.vocabulary import SampleState
     from resources.catalog import Catalog, LedgerHistoryRow, Resolution
 
 REASONS_SHOWN = 20
-WIDTH_OF_A_PIPE = 200
-"""Columns when no terminal says how many it has: programs that read the tables should not see folded lines."""
+PLATFORMS_SHOWN = 20
 
 
 @click.command()
 @click.argument("accessions", nargs=-1, metavar="[ACC]...")
 @click.option("--summary", is_flag=True, help="Counts instead of samples; without ACC, over everything.")
+@click.option("--coverage", is_flag=True, help="How much metadata is harmonised; without ACC, by archive.")
 @click.option("--history", is_flag=True, help="Every state that each accession has had.")
 @json_option
 @click.pass_context
-def status(context: click.Context, accessions: tuple[str, ...], summary: bool, history: bool, as_json: bool) -> None:
+def status(
+    context: click.Context, accessions: tuple[str, ...], summary: bool, coverage: bool, history: bool, as_json: bool
+) -> None:
     """Where every sample is, with the reason in words.
 
-    ACC is any accession of an experiment or sample, as any archive calls it.
+    ACC is any accession of an experiment or sample, as any archive calls it. A series that is processed from its reads
+    is followed by the sequencing studies that have them.
 
     Exit status: 3 if one is not in the catalog, 2 if one is no accession; the others are shown all the same.
     """
-    if not accessions and not summary:
-        message = "Give at least one accession, or --summary for everything."
+    if not accessions and not summary and not coverage:
+        message = "Give at least one accession, or --summary or --coverage for everything."
         raise click.UsageError(message)
     with _open_catalog() as catalog:
         if not accessions:
-            _emit_overview(_overview(catalog), as_json)
+            _show_figures(catalog, summary=summary, coverage=coverage, as_json=as_json)
             return
         resolutions = catalog.resolve(accessions)
         items = [item for resolution in resolutions for item in _items(catalog, resolution, history=history)]
+        if coverage:
+            items = [item | {"coverage": _coverage(catalog, item)} for item in items]
     if summary:
         items = [{name: value for name, value in item.items() if name != "samples"} for item in items]
     if as_json:
         emit({"items": items}, as_json)
     else:
-        _print(part for item in items for part in _status_parts(item))
+        print_parts(part for item in items for part in status_parts(item))
     context.exit(_exit_status(resolutions))
 
 
@@ -82,7 +93,7 @@ def resolve(context: click.Context, accessions: tuple[str, ...], file: Path | No
     if as_json:
         emit({"items": [asdict(resolution) for resolution in resolutions]}, as_json)
     else:
-        _print([_resolution_table(resolutions)])
+        print_parts([resolution_table(resolutions)])
     context.exit(_exit_status(resolutions))
 
 
@@ -127,6 +138,8 @@ def _items(catalog: Catalog, resolution: Resolution, *, history: bool) -> Iterat
     if resolution.outcome in {"not_found", "unsupported"}:
         yield _item(resolution, message=resolution.message)
     elif _names_experiment(resolution):
+        for experiment in resolution.superseded:
+            yield _superseded_item(catalog, resolution, experiment)
         for experiment in resolution.experiments:
             yield _experiment_item(catalog, resolution, experiment, history=history)
     else:
@@ -140,7 +153,8 @@ def _names_experiment(resolution: Resolution) -> bool:
 
 
 def _item(resolution: Resolution, **values: Any) -> dict[str, Any]:
-    item = {"query": resolution.query, "outcome": resolution.outcome, "experiment": None, "state": None}
+    note = resolution.message if resolution.superseded else None
+    item = {"query": resolution.query, "outcome": resolution.outcome, "note": note, "experiment": None, "state": None}
     return item | {"reason": None, "message": None, "counts": {}, "samples": []} | values
 
 
@@ -157,9 +171,16 @@ def _experiment_item(catalog: Catalog, resolution: Resolution, experiment: str, 
         updated_at=entry.updated_at,
         run_id=entry.run_id,
         counts=catalog.ledger.counts(experiment),
+        linked_studies=catalog.linked_studies(experiment),
         samples=_sample_rows(catalog, samples),
     )
     return item | ({"history": _history(catalog, [experiment, *samples])} if history else {})
+
+
+def _superseded_item(catalog: Catalog, resolution: Resolution, experiment: str) -> dict[str, Any]:
+    """A series that gave way to the studies with its reads; these have items of their own, with the samples."""
+    item = _experiment_item(catalog, resolution, experiment, history=False)
+    return item | {"outcome": "superseded", "samples": []}
 
 
 def _sample_item(catalog: Catalog, resolution: Resolution, *, history: bool) -> dict[str, Any]:
@@ -184,88 +205,38 @@ def _history(catalog: Catalog, accessions: Iterable[str]) -> dict[str, list[Ledg
     return {accession: catalog.ledger.history(accession) for accession in accessions}
 
 
-def _overview(catalog: Catalog) -> dict[str, Any]:
-    return {
-        "experiments": catalog.ledger.experiment_counts(),
-        "samples": catalog.ledger.counts(),
-        "reasons": [asdict(reason) for reason in catalog.ledger.reasons(limit=REASONS_SHOWN)],
-    }
+def _coverage(catalog: Catalog, item: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = catalog.summary.coverage_of_experiment(item["experiment"]) if item["experiment"] else None
+    return None if found is None else asdict(found)
 
 
-def _emit_overview(overview: Mapping[str, Any], as_json: bool) -> None:
+def _show_figures(catalog: Catalog, *, summary: bool, coverage: bool, as_json: bool) -> None:
+    figures: dict[str, Any] = {}
+    if summary:
+        sources = catalog.summary.states_by_source()
+        figures["summary"] = {
+            "experiments": _total(source.experiments for source in sources),
+            "samples": _total(source.samples for source in sources),
+            "sources": [asdict(source) for source in sources],
+            "reasons": [asdict(reason) for reason in catalog.ledger.reasons(limit=REASONS_SHOWN)],
+            "unsupported_platforms": [
+                asdict(platform) for platform in catalog.summary.unsupported_platforms(limit=PLATFORMS_SHOWN)
+            ],
+        }
+    if coverage:
+        found = catalog.summary.coverage_by_source()
+        figures["coverage"] = [{"source": source, **asdict(one)} for source, one in found.items()]
     if as_json:
-        emit({"summary": overview}, as_json)
+        emit(figures, as_json)
         return
-    states = sorted(overview["experiments"].keys() | overview["samples"].keys())
-    counts = [[state, overview["experiments"].get(state, 0), overview["samples"].get(state, 0)] for state in states]
-    reasons = [[row["state"].value, row["reason"], row["count"]] for row in overview["reasons"]]
-    _print(
-        [
-            _table("The catalog", ["State", "Experiments", "Samples"], counts),
-            _table("Most frequent reasons", ["State", "Reason", "Samples"], reasons),
-        ]
-    )
+    if summary:
+        print_parts(overview_parts(figures["summary"]))
+    for one in figures.get("coverage", ()):
+        print_parts(coverage_parts(one["source"].value, one))
 
 
-def _status_parts(item: Mapping[str, Any]) -> Iterator[RenderableType]:
-    from rich.text import Text
-
-    query = item["query"]
-    if item["outcome"] in {"not_found", "unsupported"}:
-        yield Text(item["message"])
-        return
-    names = query if item["experiment"] in {query, None} else f"{query} in {item['experiment']}"
-    title = f" ({item['title']})" if item.get("title") else ""
-    state = f": {item['state'].value}. {item['message']}" if item["state"] else ""
-    yield Text(f"{names}{title}{state}")
-    if "samples" in item:
-        columns = ["accession", "title", "state", "reason", "message", "updated_at"]
-        headers = ["Accession", "Title", "State", "Reason", "Message", "Updated"]
-        yield _table(None, headers, [[_cell(row[name]) for name in columns] for row in item["samples"]])
-    yield Text("Samples: " + (", ".join(f"{count} {state}" for state, count in item["counts"].items()) or "none"))
-    for accession, steps in item.get("history", {}).items():
-        rows = [[_cell(step.at), step.state.value, step.reason, step.message, _cell(step.run_id)] for step in steps]
-        yield _table(f"History of {accession}", ["When", "State", "Reason", "Message", "Run"], rows)
-
-
-def _resolution_table(resolutions: Sequence[Resolution]) -> RenderableType:
-    rows = [
-        [
-            resolution.query,
-            resolution.outcome,
-            " ".join(resolution.experiments),
-            " ".join(resolution.samples),
-            " ".join(resolution.aliases) or resolution.message or "",
-        ]
-        for resolution in resolutions
-    ]
-    return _table(None, ["Accession", "Outcome", "Experiments", "Samples", "Other accessions"], rows)
-
-
-def _table(title: str | None, headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))  # Text: what archives write is no markup
-    return table
-
-
-def _cell(value: Any) -> str:
-    from datetime import datetime
-
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%SZ")
-    return "" if value is None else str(value)
-
-
-def _print(parts: Iterable[RenderableType]) -> None:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else WIDTH_OF_A_PIPE
-    console = Console(highlight=False, width=width)
-    for part in parts:
-        console.print(part)
+def _total(counts: Iterable[Mapping[SampleState, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update({state.value: number for state, number in one.items()})
+    return dict(sorted(total.items()))

@@ -10,6 +10,7 @@ from resources.catalog.ontologies import ImportedOntology, OntologyImport, Ontol
 from resources.catalog.removal import Removal
 from resources.catalog.results import FileToRecord, RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
+from resources.catalog.summary import MetadataCoverage, SourceStates, UnsupportedPlatform
 from resources.catalog.survey import SurveyOutcome
 from resources.catalog.term_index import TermIndex
 from resources.catalog.transcriptome_indices import TranscriptomeIndexInfo, TranscriptomeIndexToRecord
@@ -22,6 +23,7 @@ __all__ = [
     "Ledger",
     "LedgerHistoryRow",
     "LedgerRow",
+    "MetadataCoverage",
     "MetadataImport",
     "OntologyImport",
     "OntologySource",
@@ -33,9 +35,11 @@ __all__ = [
     "ResultToRecord",
     "SampleStatus",
     "SampleToProcess",
+    "SourceStates",
     "StateChange",
     "SurveyOutcome",
     "TermIndex",
     "TranscriptomeIndexInfo",
     "TranscriptomeIndexToRecord",
+    "UnsupportedPlatform",
 ]

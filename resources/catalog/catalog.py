@@ -41,6 +41,7 @@ from resources.catalog.ontologies import ImportedOntology, OntologyImport, Ontol
 from resources.catalog.removal import Removal
 from resources.catalog.results import RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
+from resources.catalog.summary import Summary
 from resources.catalog.survey import SurveyOutcome
 from resources.catalog.term_index import TermIndex
 from resources.catalog.transcriptome_indices import TranscriptomeIndexInfo, TranscriptomeIndexToRecord
@@ -56,6 +57,7 @@ class Catalog:
         self._database = database
         self.engine: Engine = database.engine
         self.ledger = Ledger(database)
+        self.summary = Summary(database)
         self.discovery = DiscoveryRecords(database)
 
     @classmethod

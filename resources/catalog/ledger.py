@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CompoundSelect, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from refinebio_assets.domain.accessions import mirrored_series, names_same_record
 from refinebio_assets.domain.discovery import WAITING_FOR_QUOTA
@@ -153,19 +153,8 @@ class Ledger:
 
     def reasons(self, *, limit: int) -> list[ReasonCount]:
         """The most frequent reasons over all samples, most frequent first."""
-        number = func.count().label("number")
-        query = (
-            select(LedgerEntry.state, LedgerEntry.reason, number)
-            .where(LedgerEntry.kind == LedgerKind.SAMPLE)
-            .group_by(LedgerEntry.state, LedgerEntry.reason)
-            .order_by(number.desc(), LedgerEntry.state, LedgerEntry.reason)
-            .limit(limit)
-        )
         with self._database.reading() as session:
-            return [
-                ReasonCount(state=SampleState(state), reason=reason, count=count)
-                for state, reason, count in session.execute(query)
-            ]
+            return most_frequent_reasons(session, limit=limit)
 
     def experiments_in_state(self, state: SampleState, *, limit: int) -> list[str]:
         """Experiments in a state, those longest in it first."""
@@ -289,6 +278,22 @@ class Ledger:
         )
         with self._database.reading() as session:
             return list(session.scalars(query))
+
+
+def most_frequent_reasons(session: Session, *, limit: int) -> list[ReasonCount]:
+    """The most frequent reasons over all samples, most frequent first."""
+    number = func.count().label("number")
+    query = (
+        select(LedgerEntry.state, LedgerEntry.reason, number)
+        .where(LedgerEntry.kind == LedgerKind.SAMPLE)
+        .group_by(LedgerEntry.state, LedgerEntry.reason)
+        .order_by(number.desc(), LedgerEntry.state, LedgerEntry.reason)
+        .limit(limit)
+    )
+    return [
+        ReasonCount(state=SampleState(state), reason=reason, count=count)
+        for state, reason, count in session.execute(query)
+    ]
 
 
 def accessions_of_experiment(experiment: str) -> CompoundSelect[Any]:

@@ -27,6 +27,8 @@ LEDGER = "query ($filter: LedgerFilter) { ledger(filter: $filter) { totalCount }
         ({"hasRaw": False}, 0),
         ({"harmonized": [{"field": "specimen_part", "values": ["HEART"]}]}, 8),
         ({"harmonized": [{"field": "sex", "values": ["heart"]}]}, 0),
+        ({"harmonized": [{"field": "specimen_part"}]}, 20),
+        ({"harmonized": [{"field": "sex"}]}, 0),
         ({"contains": "heart"}, 8),
         ({"contains": "srr001"}, 5),
     ],

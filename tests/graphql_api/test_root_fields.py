@@ -11,7 +11,8 @@ def test_an_experiment_shows_all_that_is_known_of_it(api: Api) -> None:
             firstPublished sourceUrl
         state reason message numSamples numProcessedSamples sampleStates { state count } organisms { name
             taxonomyId } platforms { accession }
-        annotations coverage ledger { kind attempts toolVersions } history { state } computedFiles { filename kind
+        annotations coverage { numSamples fields { field numSamples share } unmatchedKeys { key numSamples } }
+        ledger { kind attempts toolVersions } history { state } computedFiles { filename kind
             experiment { accession } }
         samples(first: 2, filter: {states: [PROCESSED]}) { totalCount nodes { accession } } } } }""")["experiments"]
     assert found["unresolved"] == []
@@ -31,7 +32,11 @@ def test_an_experiment_shows_all_that_is_known_of_it(api: Api) -> None:
     assert experiment["organisms"] == [{"name": "DANIO_RERIO", "taxonomyId": 7955}]
     assert experiment["platforms"] == [{"accession": "IlluminaHiSeq2000"}]
     assert experiment["annotations"] == {"study_type": "Transcriptome"}
-    assert experiment["coverage"] == {"tank": 2}
+    assert experiment["coverage"] == {
+        "numSamples": 5,
+        "fields": [{"field": "specimen_part", "numSamples": 5, "share": 1.0}],
+        "unmatchedKeys": [{"key": "tank", "numSamples": 2}],
+    }
     assert experiment["ledger"] == {"kind": "EXPERIMENT", "attempts": 0, "toolVersions": {"salmon": "1.10.3"}}
     assert experiment["history"] == [{"state": "PROCESSED"}]
     assert experiment["computedFiles"] == [

@@ -14,9 +14,11 @@ FILES = """{ experiments(first: 20) { edges { node { accession samples(first: 10
 FILES_WITH_SHORTCUT = FILES.replace("edges { node {", "nodes {").replace("} } } } } } } }", "} } } } } }")
 EVERYTHING = """{ experiments(first: 20) { totalCount nodes {
     aliases organisms { name numSamples } platforms { name } numSamples numProcessedSamples sampleStates { count }
-    annotations coverage ledger { state history { state } } history { state } computedFiles { filename result {
+    annotations coverage { numSamples fields { field share } unmatchedKeys { key } }
+    ledger { state history { state } } history { state } computedFiles { filename result {
         processor { name } } }
-    samples(first: 40) { totalCount nodes { aliases organism { name } platform { name } harmonized { field }
+    samples(first: 40) { totalCount nodes { aliases organism { name } platform { name } harmonized {
+        field value unit ontologyTermId rawKey rawValue rule }
         annotations
       experiments { accession } originalFiles { filename } history { state } ledger { state } computedFiles {
           filename result { metrics } } } }
@@ -74,6 +76,14 @@ def test_total_counts_are_counted_only_when_asked_for(sqlite_catalog: Catalog, t
     with api.statements() as with_count:
         api.ask("{ samples { totalCount nodes { accession } } }")
     assert (len(without), len(with_count)) == (1, 2)
+
+
+def test_figures_over_everything_take_one_statement_each(sqlite_catalog: Catalog, tmp_path: Path) -> None:
+    api = serve(sqlite_catalog, tmp_path / "home", experiments=20, samples=40)
+    with api.statements() as sent:
+        api.ask("""{ stats { sources { source sampleStates { count } } reasons { reason } unsupportedPlatforms { name }
+            coverage { source coverage { fields { field } unmatchedKeys { key } } } } }""")
+    assert len(sent) == 6
 
 
 def test_nodes_take_one_statement_per_type(sqlite_catalog: Catalog, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""How much of the samples' metadata is harmonised."""

@@ -14,21 +14,23 @@ from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
-from isal import isal_zlib
+from isal import igzip_lib
 from isal.igzip_lib import IsalError
 
 from refinebio_assets.domain.errors import MalformedFileError
 
-BLOCK_BYTES = 64 * 1024
+BLOCK_BYTES = 96 * 1024
 """Bytes that are decompressed and searched at a time: they fit a processor's second-level cache, and
 memory of this size is used again instead of being given back."""
 
 LONGEST_LINE_BYTES = 16 * 1024 * 1024
 """Longest line that is read. GEO's own are below 100 kB; a file without line ends is no text."""
 
+LONGEST_ROW_BYTES = 64 * 1024
+"""Longest beginning of a row that is set aside while the next block is read."""
+
 _MOST_LAYERS = 2  # servers compress what is compressed already
 _GZIP = b"\x1f\x8b"
-_GZIP_WINDOW = 31
 _Mask = npt.NDArray[np.bool_]
 _NEWLINE = ord("\n")
 _MARKS = (ord("!"), ord("^"))
@@ -78,15 +80,16 @@ def _inflated(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _member(pending: bytes, blocks: Iterator[bytes]) -> Generator[bytes, None, bytes]:
     """Decompress one gzip member and give back the compressed bytes after it."""
-    stream = isal_zlib.decompressobj(_GZIP_WINDOW)
+    # It keeps what it has not decompressed yet, where zlib's interface copies that for every block.
+    stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     while not stream.eof:
-        at_end = not pending and not (pending := next(blocks, b""))
+        at_end = stream.needs_input and not pending and not (pending := next(blocks, b""))
         try:
             block = stream.decompress(pending, BLOCK_BYTES)
         except IsalError as error:  # type: ignore[misc]  # the package's stub declares an instance, not the class
             message = f"the compressed data are damaged ({error})"
             raise BrokenStreamError(message) from error
-        pending = stream.unconsumed_tail
+        pending = b""
         if block:
             yield block
         elif at_end and not stream.eof:
@@ -169,11 +172,29 @@ class LineReader:
                     self._position = marker
                     return self.line - before
                 self._position = end
-            if not self._refill():
+            if not self._refill_for_rows():
                 line = self._last_line()
                 if line is not None and is_marker(line):
                     self.unread()
                 return self.line - before
+
+    def _refill_for_rows(self) -> bool:
+        """Refill; the row that the end of a block cuts in two is counted without copying the block to its beginning."""
+        cut = self._buffer[self._position : self._position + 1]
+        if not cut or cut[0] in _MARKS or self._position + LONGEST_ROW_BYTES < len(self._buffer):
+            return self._refill()
+        tail = self._buffer[self._position :]
+        self._position = len(self._buffer)
+        if not self._refill():
+            self._buffer, self._position = tail, 0
+            return False
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            self._buffer = tail + self._buffer
+        else:
+            self._position = end + 1
+            self.line += 1
+        return True
 
     def _marker_before(self, end: int, is_marker: Callable[[bytes], bool]) -> int | None:
         """Where the first marker line below ``end`` begins; counts the lines before it, or all of them."""

@@ -279,3 +279,14 @@ def test_any_order_of_lines_gives_every_named_entity_once(lines):
 
 def test_the_soft_files_of_the_tests_are_there():
     assert len(SOFT) == 43
+
+
+@settings(max_examples=150, deadline=None)
+@given(LINES, st.integers(1, 40), st.booleans())
+def test_where_blocks_end_does_not_matter(lines, size, packed):
+    text = ("^SAMPLE = GSM0\n!sample_table_begin\n" + "\n".join(lines)).encode()
+    expected = soft(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(geo_stream, "BLOCK_BYTES", size)
+        patch.setattr(geo_stream, "LONGEST_ROW_BYTES", 20)
+        assert soft(gzip.compress(text) if packed else text) == expected

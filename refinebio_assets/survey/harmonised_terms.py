@@ -20,6 +20,13 @@ TERM_PREFIXES: Mapping[str, tuple[str, ...]] = {
 }
 """Field -> ontologies whose terms its values may have. Sexes and units have theirs by rule (PATO, UO)."""
 
+TERM_ROOTS: Mapping[tuple[str, str], str] = {
+    ("developmental_stage", "UBERON"): "UBERON:0000105",
+    ("developmental_stage", "EFO"): "EFO:0000399",
+}
+"""(field, ontology) -> the term below which the field's terms are: life cycle stages, developmental stages. Without it
+the stage "shield" of a fish would become UBERON:0003062, the node of a gastrula, which is called so, too."""
+
 
 class TermIndex(Protocol):
     """Terms of some ontologies by name."""

@@ -11,7 +11,7 @@ from refinebio_assets.domain.errors import NotFoundError, RefinebioError
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.vocabulary import ComputedFileKind
 from refinebio_assets.survey.harmonisation_rules import HARMONISATION_VERSION
-from refinebio_assets.survey.harmonised_terms import TERM_PREFIXES, TermIndex, survey_with_terms
+from refinebio_assets.survey.harmonised_terms import TERM_PREFIXES, TERM_ROOTS, TermIndex, survey_with_terms
 from refinebio_assets.survey.registry import PlatformRegistry
 from refinebio_assets.survey.sources import survey_payload
 from resources.catalog import Catalog, FileToRecord, ResultToRecord
@@ -50,9 +50,37 @@ class Reharmonised:
     error: Mapping[str, Any] | None = None
 
 
+class TermsBelow:
+    """Terms of some ontologies, of each only those below one term.
+
+    Args:
+        catalog: Where the ontologies are.
+        roots: Ontology -> the term that the others are below; the preferred ontology first.
+    """
+
+    def __init__(self, catalog: Catalog, roots: Mapping[str, str]) -> None:
+        self._catalog = catalog
+        self._indices = [(root, catalog.term_index([prefix])) for prefix, root in roots.items()]
+        self._below: dict[str, frozenset[str]] = {}
+
+    def lookup(self, label: str) -> str | None:
+        """See :meth:`refinebio_assets.survey.harmonised_terms.TermIndex.lookup`."""
+        found = ((root, index.lookup(label)) for root, index in self._indices)
+        return next((term for root, term in found if term is not None and term in self._terms_below(root)), None)
+
+    def _terms_below(self, root: str) -> frozenset[str]:
+        if root not in self._below:
+            self._below[root] = frozenset(self._catalog.terms_below(root))
+        return self._below[root]
+
+
 def field_terms(catalog: Catalog) -> dict[str, TermIndex]:
     """Field -> terms of its ontologies, from those that were imported into the catalog."""
-    return {name: catalog.term_index(prefixes) for name, prefixes in TERM_PREFIXES.items()}
+    indices: dict[str, TermIndex] = {}
+    for name, prefixes in TERM_PREFIXES.items():
+        roots = {prefix: TERM_ROOTS[name, prefix] for prefix in prefixes if (name, prefix) in TERM_ROOTS}
+        indices[name] = TermsBelow(catalog, roots) if roots else catalog.term_index(prefixes)
+    return indices
 
 
 def outdated_experiments(catalog: Catalog) -> list[SurveyedExperiment]:

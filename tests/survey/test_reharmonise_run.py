@@ -14,12 +14,12 @@ from sqlalchemy import select
 
 from io_managers import SourceMetadataIOManager
 from refinebio_assets.domain.errors import ObjectStoreError
-from refinebio_assets.domain.ontologies import TermRecord
+from refinebio_assets.domain.ontologies import SynonymScope, TermName, TermParent, TermRecord, TermRelation
 from refinebio_assets.domain.records import HarmonizedValue, SurveyResult
 from refinebio_assets.domain.vocabulary import SampleState
 from refinebio_assets.survey.harmonisation_rules import HARMONISATION_VERSION
 from refinebio_assets.survey.registry import PlatformRegistry
-from refinebio_assets.survey.reharmonise_run import outdated_experiments, reharmonise
+from refinebio_assets.survey.reharmonise_run import field_terms, outdated_experiments, reharmonise
 from refinebio_assets.survey.sources import survey_payload
 from resources.catalog import Catalog
 from resources.catalog.models import Experiment, Sample, SampleHarmonizedValue
@@ -212,6 +212,19 @@ def test_imported_ontologies_give_terms(surveyed: tuple[Catalog, ObjectStore]):
     reharmonise(catalog, store, [SRA], registry=REGISTRY)
     parts = {row[0]: row[5] for row in harmonized(catalog) if row[2] == "specimen_part"}
     assert parts == {"SRR1000001": "UBERON:0002107", "SRR1000002": "UBERON:0000955"}
+
+
+def test_a_stage_is_a_stage_and_no_organ_of_the_same_name(sqlite_catalog: Catalog):
+    is_a = TermRelation.IS_A
+    stage = TermRecord(id="UBERON:0000105", label="life cycle stage")
+    adult = TermRecord(id="UBERON:0000113", label="adult", parents=(TermParent("UBERON:0000105", is_a),))
+    node = TermRecord(id="UBERON:0003062", label="primitive knot", synonyms=(TermName("shield", SynonymScope.EXACT),))
+    source = OntologySource(prefix="UBERON", source="uberon.obo", sha256="a" * 64)
+    sqlite_catalog.record_ontology(source, [stage, adult, node])
+    terms = field_terms(sqlite_catalog)
+    assert terms["developmental_stage"].lookup("Adult") == "UBERON:0000113"
+    assert terms["developmental_stage"].lookup("shield") is None
+    assert terms["specimen_part"].lookup("shield") == "UBERON:0003062"
 
 
 def test_a_payload_is_read_as_the_survey_stored_it(folder_store: ObjectStore):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.accessions import SourceArchive, own_archive
 from refinebio_assets.domain.vocabulary import SampleState
+from resources.catalog.known_names import LIBRARY_PREFIXES
 from resources.catalog.models import Experiment, ExperimentAlias, ExperimentSample, LedgerEntry, Sample, SampleAlias
+from resources.catalog.statements import rows_where_in
 
 
 def linked_studies(session: Session, experiment: str) -> list[str]:
@@ -26,27 +28,24 @@ def linked_studies(session: Session, experiment: str) -> list[str]:
 
 def _through_samples(session: Session, experiment: str) -> list[str]:
     """Experiments of the runs that carry a superseded sample's accession, or share its library's."""
-    own, run, study = aliased(Sample), aliased(Sample), aliased(Experiment)
-    of_run, of_own = aliased(SampleAlias), aliased(SampleAlias)
     members = (
-        select(own.id, own.accession)
-        .join(ExperimentSample, ExperimentSample.sample_id == own.id)
+        select(Sample.id, Sample.accession)
+        .join(ExperimentSample, ExperimentSample.sample_id == Sample.id)
         .join(Experiment, Experiment.id == ExperimentSample.experiment_id)
-        .join(LedgerEntry, LedgerEntry.accession == own.accession)
-        .where(Experiment.accession == experiment, LedgerEntry.state == SampleState.SUPERSEDED)
-    ).subquery()
-    libraries = (
-        select(of_own.alias)
-        .join(members, members.c.id == of_own.sample_id)
-        .where(or_(*(of_own.alias.startswith(prefix) for prefix in ("SRX", "ERX", "DRX"))))
+        .where(Experiment.accession == experiment)
     )
-    names = select(members.c.accession).union(libraries).subquery()
-    query = (
-        select(study.accession)
-        .join(ExperimentSample, ExperimentSample.experiment_id == study.id)
-        .join(run, run.id == ExperimentSample.sample_id)
-        .join(of_run, of_run.sample_id == run.id)
-        .join(names, names.c.accession == of_run.alias)
+    id_of = {row.accession: row.id for row in session.execute(members)}
+    # Filtered here: SQLite would rather read all superseded entries than look these up.
+    states = select(LedgerEntry.accession, LedgerEntry.state)
+    entries = rows_where_in(session, states, LedgerEntry.accession, sorted(id_of))
+    names = [entry.accession for entry in entries if entry.state == SampleState.SUPERSEDED]
+    own_ids = sorted(id_of[name] for name in names)
+    aliases = rows_where_in(session, select(SampleAlias.alias), SampleAlias.sample_id, own_ids)
+    names += [alias for (alias,) in aliases if alias.startswith(LIBRARY_PREFIXES)]
+    studies = (
+        select(Experiment.accession)
+        .join(ExperimentSample, ExperimentSample.experiment_id == Experiment.id)
+        .join(SampleAlias, SampleAlias.sample_id == ExperimentSample.sample_id)
         .distinct()
     )
-    return list(session.scalars(query))
+    return [study for (study,) in rows_where_in(session, studies, SampleAlias.alias, sorted(set(names)))]

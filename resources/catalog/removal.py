@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from refinebio_assets.domain.errors import NotFoundError
-from refinebio_assets.domain.vocabulary import LedgerKind, SampleState
+from refinebio_assets.domain.vocabulary import LedgerKind
 from resources.catalog.linked_studies import linked_studies
 from resources.catalog.membership import hand_over, unlink
 from resources.catalog.models import (
@@ -233,23 +233,18 @@ def _ledger_entries(session: Session, experiment: str, rows: _Rows, *, lock: boo
 
 def _other_names(session: Session, experiment: str) -> list[str]:
     """Names under which the experiment was discovered and that no other experiment has."""
-    same, other = aliased(ExperimentAlias), aliased(ExperimentAlias)
-    record = aliased(Experiment)
-    query = (
-        select(LedgerEntry.accession)
-        .join(same, same.alias == LedgerEntry.accession)
-        .join(Experiment, Experiment.id == same.experiment_id)
-        .outerjoin(other, and_(other.alias == same.alias, other.experiment_id != same.experiment_id))
-        .outerjoin(record, record.accession == LedgerEntry.accession)
-        .where(
-            Experiment.accession == experiment,
-            LedgerEntry.state == SampleState.SUPERSEDED,
-            LedgerEntry.reason == OTHER_ACCESSION,
-            other.alias.is_(None),
-            record.id.is_(None),
-        )
-    )
-    return list(session.scalars(query))
+    alias = ExperimentAlias
+    own = select(alias.alias).join(Experiment).where(Experiment.accession == experiment)
+    names = sorted(session.scalars(own))
+    discovered = select(LedgerEntry.accession, LedgerEntry.reason)
+    carried = select(alias.alias, Experiment.accession).join_from(alias, Experiment)
+    elsewhere = {
+        row.alias for row in rows_where_in(session, carried, alias.alias, names) if row.accession != experiment
+    }
+    records = {name for (name,) in rows_where_in(session, select(Experiment.accession), Experiment.accession, names)}
+    entries = rows_where_in(session, discovered, LedgerEntry.accession, names)
+    found = {entry.accession for entry in entries if entry.reason == OTHER_ACCESSION}
+    return sorted(found - elsewhere - records)
 
 
 def _detach_files(session: Session, rows: _Rows) -> None:

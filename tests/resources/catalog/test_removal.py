@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -227,3 +228,26 @@ def test_statements_do_not_grow_with_samples(sqlite_catalog: Catalog) -> None:
     with statements(sqlite_catalog) as many:
         sqlite_catalog.remove_experiment("SRP000002")
     assert len(many) <= len(few) + 5
+
+
+def test_removals_and_surveys_of_shared_samples_at_once_wait_for_each_other(catalog: Catalog) -> None:
+    samples = [sample(f"SRR{number:07d}") for number in range(1, 20)]
+    record(catalog, study("SRP000001", samples), study("SRP000002", samples[::-1]))
+
+    def work(number: int) -> None:
+        if number % 3 == 0:
+            record(catalog, study("SRP000001", samples))
+        elif number % 3 == 1:
+            record(catalog, study("SRP000002", samples[number % 5 :]))
+        else:
+            catalog.remove_experiment("SRP000001")
+            record(catalog, study("SRP000001", samples))
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(work, number) for number in range(12) if number % 3 != 2 or number == 2]:
+            done.result()
+    record(catalog, study("SRP000001", samples), study("SRP000002", samples))
+    assert catalog.ledger_is_complete("SRP000001") == catalog.ledger_is_complete("SRP000002") == (19, 19)
+    assert {entry.state for entry in catalog.ledger.of_experiment("SRP000001")} == {SampleState.SURVEYED}
+    assert catalog.remove_experiment("SRP000001").samples == ()
+    assert len(catalog.remove_experiment("SRP000002").samples) == 19

@@ -178,8 +178,10 @@ def _organisms(session: Session, query: str, report: Report, ingesting: bool) ->
     """One item for an organism, one for each species of a whole division (", EnsemblPlants")."""
     from refinebio_assets.cli.index import survey_genomes
     from refinebio_assets.domain.errors import RefinebioError
+    from refinebio_assets.survey.sources import route
 
     try:
+        route(query)  # an accession with a space in it is no organism
         report(f"{query}: asking Ensembl")
         for organism, found in survey_genomes(session, query):
             report(f"{query}: {organism}")

@@ -9,10 +9,13 @@ from typing import Any, Self
 
 import click
 
-from refinebio_assets.cli.common import table, to_json
+from refinebio_assets.cli.common import to_json
 
 ROWS_BEFORE_PRINTING = 50
 """Rows of a text table that are looked at for the widths of its columns; later ones are printed as they come."""
+
+NARROWEST_COLUMN = 12
+"""Width of columns of a table whose later rows are not known yet: most accessions fit."""
 
 Item = Mapping[str, Any]
 
@@ -89,19 +92,19 @@ class ItemPrinter:
 
     def _print_waiting(self) -> None:
         if self._widths is None:
-            click.echo(table(self._waiting, self._columns))
-            cells = [[_cell(row, name) for name in self._columns] for row in self._waiting]
-            self._widths = [
-                max(len(name), *map(len, column))
-                for name, column in zip(self._columns, zip(*cells, strict=True), strict=True)
-            ]
-        else:
-            for row in self._waiting:
-                cells_of_row = (
-                    _cell(row, name).ljust(width) for name, width in zip(self._columns, self._widths, strict=True)
-                )
-                click.echo("  ".join(cells_of_row).rstrip())
+            more = len(self._waiting) >= ROWS_BEFORE_PRINTING
+            self._widths = [self._width(name, at_least=NARROWEST_COLUMN if more else 0) for name in self._columns]
+            self._print_row({name: name.upper().replace("_", " ") for name in self._columns})
+        for row in self._waiting:
+            self._print_row(row)
         self._waiting.clear()
+
+    def _width(self, name: str, *, at_least: int) -> int:
+        return max(at_least, len(name), *(len(_cell(row, name)) for row in self._waiting))
+
+    def _print_row(self, row: Item) -> None:
+        widths = zip(self._columns, self._widths or (), strict=True)
+        click.echo("  ".join(_cell(row, name).ljust(width) for name, width in widths).rstrip())
 
 
 def _cell(row: Item, name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from refinebio_assets.domain.accessions import EXPERIMENT_TYPES, SourceArchive, mirrored_series
+from refinebio_assets.domain.accessions import EXPERIMENT_TYPES, SourceArchive, mirrored_series, own_archive
 from refinebio_assets.domain.records import ExperimentRecord
 from refinebio_assets.domain.vocabulary import Technology
 from refinebio_assets.survey.archive_rows import Row, accession_of, as_text, calendar_date, text
@@ -85,7 +85,7 @@ def experiment_record(
         title=idf.title or (study.title if study else "") or accession,
         description=idf.first("Experiment Description") or (study.description if study else "") or NO_DESCRIPTION,
         technology=_technology(found),
-        aliases=_aliases(accession, texts),
+        aliases=_aliases(accession, texts, studies or ()),
         institution="; ".join(_institutions(texts)) or None,
         protocol=_protocol(texts),
         pubmed_id=publication.pubmed_id or None,
@@ -107,14 +107,19 @@ def _technology(found: Assays) -> Technology:
     return next((each for each in known if each in technologies), Technology.UNKNOWN)
 
 
-def _aliases(accession: str, texts: StudyTexts) -> tuple[str, ...]:
-    """The study's accessions in ENA, SRA and GEO, and an older one in ArrayExpress."""
+def _aliases(accession: str, texts: StudyTexts, studies: Sequence[str]) -> tuple[str, ...]:
+    """The study's accessions in ENA, SRA and GEO, and an older one in ArrayExpress.
+
+    A study that names no sequencing study has the one that ENA has for its reads, if it is one only.
+    """
     named = [*texts.idf.comment("SecondaryAccession"), *texts.idf.comment("ArrayExpressAccession")]
     if texts.study is not None:
         named += [link.url for link in texts.study.sections[0].links]
     named.append(mirrored_series(accession) or "")
     parts = (part for each in named for part in re.split(r"[;,\s]+", each))
     found = {alias for part in parts if (alias := accession_of(part, EXPERIMENT_TYPES)) is not None}
+    if len(studies) == 1 and not any(own_archive(alias) is SourceArchive.SRA for alias in found):
+        found.update(studies)
     return tuple(sorted(found - {accession}))
 
 

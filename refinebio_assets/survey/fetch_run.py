@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from refinebio_assets.domain.accessions import AccessionType, SourceArchive, parse_accession
-from refinebio_assets.domain.errors import ArchiveError, MalformedFileError, MalformedPayloadError
+from refinebio_assets.domain.errors import ArchiveError, ArchiveNotFoundError, MalformedFileError, MalformedPayloadError
 from refinebio_assets.survey.archive_rows import entries
 from refinebio_assets.survey.array_express import array_express_links, pubmed_id_of_study
 from refinebio_assets.survey.geo import geo_links, geo_samples, pubmed_id_of_series
@@ -196,15 +196,22 @@ def _refuse_incomplete(accession: str, family: SoftFamily, payload: Mapping[str,
 
 def _array_express_study(archives: Archives, accession: str) -> dict[str, Any]:
     study = archives.biostudies.study(accession)
-    payload: dict[str, Any] = {
-        "source": SourceArchive.ARRAY_EXPRESS.value,
-        "accession": accession,
-        "study": study,
-        "info": archives.biostudies.info(accession),
-        "idf": archives.biostudies.idf(accession, study),
-        "sdrf": archives.biostudies.sdrfs(accession, study),
-        "files": archives.biostudies.file_lists(accession, study),
-    }
+    try:
+        payload: dict[str, Any] = {
+            "source": SourceArchive.ARRAY_EXPRESS.value,
+            "accession": accession,
+            "study": study,
+            "info": archives.biostudies.info(accession),
+            "idf": archives.biostudies.idf(accession, study),
+            "sdrf": archives.biostudies.sdrfs(accession, study),
+            "files": archives.biostudies.file_lists(accession, study),
+        }
+    except ArchiveNotFoundError as error:
+        # The study is there; it must not pass for withdrawn because one of its documents is missing.
+        message = f"BioStudies has {accession}, but not all of its documents: {error.message}"
+        raise MalformedPayloadError(
+            message, url=error.url, remedy="Try again later; if that does not help, tell BioStudies."
+        ) from error
     payload["publication"] = _publication(archives, accession, pubmed_id_of_study(payload))
     payload["sequence_studies"] = sequence_studies(archives, array_express_links(payload))
     return payload

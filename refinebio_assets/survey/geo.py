@@ -26,7 +26,6 @@ from refinebio_assets.survey.archive_rows import (
 )
 from refinebio_assets.survey.geo_attributes import (
     NOTHING,
-    Relations,
     all_values,
     first_value,
     geo_date,
@@ -203,7 +202,7 @@ def _experiment(
         title=first_value(series, "title") or context.accession,
         description="\n".join(filter(None, all_values(series, "summary"))) or NO_DESCRIPTION,
         technology=_technology([sample.surveyed for sample in surveyed]),
-        aliases=_aliases(context.accession, context.relations),
+        aliases=_aliases(context),
         institution=", ".join(filter(None, institutes)) or None,
         protocol=_protocol(samples),
         pubmed_id=text(publication, "pubmed_id") or first_value(series, "pubmed_id") or None,
@@ -244,10 +243,15 @@ def _technology(samples: Iterable[SurveyedSample]) -> Technology:
     return found.pop() if len(found) == 1 else Technology.UNKNOWN
 
 
-def _aliases(accession: str, related: Relations) -> tuple[str, ...]:
-    """ArrayExpress' mirror, and the SRA study and project, unless they are those of a superseries: umbrellas."""
-    mirror = f"E-GEOD-{accession.removeprefix('GSE')}"
-    elsewhere = () if related.subseries else (*related.sra_studies, *related.projects)
+def _aliases(context: SeriesContext) -> tuple[str, ...]:
+    """ArrayExpress' mirror, and the SRA study and project, unless they are those of a superseries: umbrellas.
+
+    A series that names no SRA study has the one that ENA has for its reads, if it is one only.
+    """
+    related, found = context.relations, context.sequence_studies or ()
+    mirror = f"E-GEOD-{context.accession.removeprefix('GSE')}"
+    studies = related.sra_studies or (found if len(found) == 1 else ())
+    elsewhere = () if related.subseries else (*studies, *related.projects)
     return tuple(sorted({mirror, *elsewhere}))
 
 

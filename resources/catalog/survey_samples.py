@@ -17,7 +17,8 @@ from resources.catalog.models import OriginalFileSample, Sample, SampleAlias, Sa
 from resources.catalog.statements import chunks, plain_json, rows_where_in, storable_text, upsert
 from resources.catalog.vocabulary_rows import OrganismName, organism_ids, platform_ids
 
-_SEPARATOR = re.compile(r"[;,\s]+")
+_SEPARATOR = re.compile(r"\s*;\s*")
+"""Between several accessions in one field. Names of ArrayExpress' assays hold spaces and commas."""
 _TEXT_COLUMNS = (
     "title",
     "run_accession",
@@ -137,7 +138,7 @@ def _aliases(sample: SampleRecord) -> frozenset[str]:
         sample.secondary_sample_accession,
         sample.biosample_accession,
     )
-    parts = {part for field in fields if field for part in _SEPARATOR.split(storable_text(field)) if part}
+    parts = {part for field in fields if field for part in _SEPARATOR.split(storable_text(field).strip()) if part}
     return frozenset(parts - {sample.accession})
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import dagster as dg
@@ -95,22 +94,16 @@ def test_the_workspace_is_valid(tmp_path: Path) -> None:
 
 
 LOADING = """
-import socket, time
+import socket
 def refuse(*_args, **_kwargs): raise AssertionError("the network was asked")
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
-start = time.perf_counter()
 import refinebio_assets.definitions
 refinebio_assets.definitions.defs.get_repository_def()
-print(time.perf_counter() - start)
 """
 
 
-def test_loading_is_quick_and_touches_neither_disk_nor_network(tmp_path: Path) -> None:
-    started = time.perf_counter()
+def test_loading_touches_neither_disk_nor_network(tmp_path: Path) -> None:
     found = run("-c", LOADING, home=tmp_path / "home")
     assert found.returncode == 0, found.stderr
     assert not (tmp_path / "home").exists()
-    # Generous, for a busy machine without compiled bytecode; it is about 3 s on an idle one.
-    assert float(found.stdout.splitlines()[-1]) < 30
-    assert time.perf_counter() - started < 60

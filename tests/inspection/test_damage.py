@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import tracemalloc
 
 import pytest
@@ -63,7 +62,6 @@ def test_damaged_files_have_an_answer(name, data):
         damaged = mutated(data, gzip.compress(damaged, 1)) if damaged else damaged
     if not damaged:
         return
-    start = time.monotonic()
     try:
         looked_at = content_of(damaged, "damaged")
     except InputError:  # compressed data that are damaged from the first byte on
@@ -71,7 +69,6 @@ def test_damaged_files_have_an_answer(name, data):
     told = inspect_content(looked_at, SETTING).to_dict()
     json.dumps(told)
     assert "error" not in told or told["error"]["message"]
-    assert time.monotonic() - start < 10
 
 
 @settings(max_examples=200, deadline=None)

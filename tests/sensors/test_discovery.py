@@ -22,7 +22,6 @@ from tests.resources.catalog.statement_count import statements
 from tests.resources.catalog.studies import study
 from tests.sensors.ticks import Ticks
 
-SECONDS_OF_A_TICK = 60
 NOON = datetime.now(UTC).replace(hour=12)
 
 
@@ -82,7 +81,6 @@ def test_twenty_thousand_new_studies_in_one_tick(
         requests, _ = ticks.evaluate("geo_discovery")
     seconds = time.perf_counter() - began
     figures(f"20,000 new studies: {seconds:.1f} s, {len(seen)} statements, {len(calls)} calls for partitions")
-    assert seconds < SECONDS_OF_A_TICK / 2
     assert len(seen) < 600
     assert calls == [20_000]
     assert max(calls) <= KEYS_PER_CALL

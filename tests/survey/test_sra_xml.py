@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -185,11 +184,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused_with_a_line_is(what):
-    start = time.monotonic()
     with pytest.raises(MalformedFileError) as caught:
         read(REFUSED[what])
     assert caught.value.line is not None
-    assert time.monotonic() - start < 2
 
 
 def test_a_unit_without_end_is_refused_before_it_fills_the_memory():

@@ -309,3 +309,18 @@ def test_any_payload_gives_a_result_or_a_malformed_payload_error(value, field):
 def test_the_order_of_rows_does_not_change_the_result():
     rows = [run_row(run=f"SRR100000{number}", **fastq_columns(f"SRR100000{number}", "_1", "_2")) for number in range(5)]
     assert survey(*rows).samples == survey(*reversed(rows)).samples
+
+
+def test_a_study_knows_its_names_in_geo_and_array_express_and_all_its_own_numbers():
+    study = {
+        "study_accession": "PRJNA1",
+        "secondary_study_accession": "SRP000001;SRP000777",
+        "study_alias": "E-MTAB-77",
+        "geo_accession": "GSE55",
+    }
+    run = {"secondary_study_accession": "SRP000001", "study_alias": "GSE56"}
+
+    result = survey(run_row(**run), study=[study], accession="SRP000001")
+
+    assert set(result.experiment.aliases) >= {"E-MTAB-77", "GSE55", "GSE56", "PRJNA1", "SRP000777"}
+    assert result.linked_studies == ()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from importlib.resources.abc import Traversable
 
 from refinebio_assets.domain.accessions import AccessionType
+from refinebio_assets.domain.array_names import array_code
 from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.survey.archive_rows import accession_of
 from refinebio_assets.survey.table_files import refuse_duplicates, table_rows
@@ -26,7 +27,6 @@ _PLATFORM_COLUMNS = ("internal_accession", "external_accession", "is_brainarray"
 _NAME_COLUMNS = ("human_readable_name", "expected_cel_header")
 _DESIGNS = frozenset({AccessionType.GEO_PLATFORM, AccessionType.ARRAY_DESIGN})
 _TWINS = (("GPL", "A-GEOD-"), ("A-GEOD-", "GPL"))
-_NOT_WORD = re.compile(r"[^a-z0-9]+")
 _CDF_VERSION = re.compile(r"stv[0-9]$")
 
 
@@ -124,5 +124,5 @@ def _refuse_unknown_names(table: Traversable, by_code: Mapping[str, MicroarrayPl
 
 
 def _name_key(code: str) -> str:
-    """The code as a CEL header has it: ``HuEx-1_0-st`` and ``huex10st`` are one."""
-    return _NOT_WORD.sub("", platform_key(code).lower())
+    """The code without punctuation: ``HuEx-1_0-st-v2``, as a CEL header has it, and ``huex10st`` are one."""
+    return array_code(code)

@@ -5,6 +5,7 @@
     RefinebioError                    code, message, remedy, exit status
     ├── InputError                    the caller's input is wrong: file, line, remedy (exit 2)
     │   ├── MalformedFileError        a file is not what it claims to be
+    │   ├── LowQualityError           a file can be read, but its measurements cannot be used
     │   ├── UnsupportedAccessionError a text is no accession of a grammar we know
     │   └── AmbiguousAccessionError   an accession names several experiments
     ├── NotFoundError                 nothing is known under that name (exit 3)
@@ -96,6 +97,12 @@ class MalformedFileError(InputError):
     """A file is not what it claims to be (wrong header, truncated, an error page instead of data)."""
 
     code = "malformed_file"
+
+
+class LowQualityError(InputError):
+    """A file can be read, but what was measured cannot be used (an array with too many zeros)."""
+
+    code = "low_quality"
 
 
 class UnsupportedAccessionError(InputError):

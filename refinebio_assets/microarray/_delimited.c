@@ -91,6 +91,13 @@ static const char *store(char kind, char *column, Py_ssize_t row, const char *st
         if ((problem = integer(start, end, INT32_MIN, INT32_MAX, &whole)) != NULL) return problem;
         ((int32_t *)column)[row] = (int32_t)whole;
         return NULL;
+    case 'v': { /* key=value */
+        const char *sign = memchr(start, '=', (size_t)(end - start));
+        if (sign == NULL) return "no_key";
+        if ((problem = integer(sign + 1, end, INT32_MIN, INT32_MAX, &whole)) != NULL) return problem;
+        ((int32_t *)column)[row] = (int32_t)whole;
+        return NULL;
+    }
     case 'h':
         if ((problem = integer(start, end, INT16_MIN, INT16_MAX, &whole)) != NULL) return problem;
         ((int16_t *)column)[row] = (int16_t)whole;
@@ -155,7 +162,7 @@ static PyObject *fail(const char *kind, Py_ssize_t offset, Py_ssize_t field) {
 
 static Py_ssize_t item_size(char kind) {
     switch (kind) {
-    case 'i': case 'f': return 4;
+    case 'i': case 'v': case 'f': return 4;
     case 'h': return 2;
     case 'c': return 1;
     case 's': return 8;
@@ -345,7 +352,8 @@ done:
 static PyMethodDef METHODS[] = {
     {"parse_rows", parse_rows, METH_VARARGS,
      "parse_rows(data, start, stop, separators, kinds, columns, rows, starts)\n--\n\n"
-     "Read lines into columns: i int32, h int16, f float32, c one letter, s place of a text, - nothing."},
+     "Read lines into columns: i int32, v int32 behind a key and =, h int16, f float32, c one letter,\n"
+     "s place of a text, - nothing."},
     {"encode", encode, METH_VARARGS, "encode(data, spans, codes)\n--\n\nNumber distinct texts; the names, in order."},
     {"fixed_width", fixed_width, METH_VARARGS,
      "fixed_width(data, spans, matrix, width)\n--\n\nCopy letters in upper case, padded with zero bytes."},

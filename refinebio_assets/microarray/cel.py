@@ -86,7 +86,7 @@ def read_cel_header(source: Source) -> CelHeader:
 def differences_from(cel: CelHeader, expected: KnownArray) -> tuple[CelWarning, ...]:
     """Where a CEL file contradicts the array it should be of: another chip type, another size."""
     warnings = []
-    if cel.chip_type and array_code(cel.chip_type) != array_code(expected.chip_type):
+    if cel.chip_type and expected.chip_type and array_code(cel.chip_type) != array_code(expected.chip_type):
         message = f"The header says {cel.chip_type}, not {expected.chip_type}."
         warnings.append(CelWarning(CelWarningCode.OTHER_CHIP_TYPE, message))
     if (cel.rows, cel.cols) != (expected.rows, expected.cols):

@@ -18,10 +18,11 @@ BLANKS = b""
 
 TABS = b"\t"
 
-SKIP, INTEGER, SHORT, REAL, LETTER, TEXT = "-", "i", "h", "f", "c", "s"
+SKIP, INTEGER, KEYED, SHORT, REAL, LETTER, TEXT = "-", "i", "v", "h", "f", "c", "s"
 
 _DTYPES: dict[str, type[np.generic]] = {
     INTEGER: np.int32,
+    KEYED: np.int32,
     SHORT: np.int16,
     REAL: np.float32,
     LETTER: np.uint8,
@@ -32,6 +33,7 @@ _PROBLEMS = {
     "fields": "has too few fields",
     "not_a_number": "has something that is no number",
     "not_finite": "has a number that is not finite",
+    "no_key": "lacks a name and =",
     "out_of_range": "has a number that is out of range",
     "not_one_letter": "has more than one letter where one belongs",
     "no_name": "lacks a name",
@@ -64,9 +66,9 @@ def read_rows(
 
     Args:
         data: The text.
-        fields: What to make of each field of a line, from the left: ``INTEGER`` an int32, ``SHORT`` an int16, ``REAL``
-            a float32, ``LETTER`` its code (uint8, 0 if there is none), ``TEXT`` its place (int32, two columns: begin
-            and end), ``SKIP`` nothing. Further fields of a line are passed over.
+        fields: What to make of each field of a line, from the left: ``INTEGER`` an int32, ``KEYED`` one behind a name
+            and ``=``, ``SHORT`` an int16, ``REAL`` a float32, ``LETTER`` its code (uint8, 0 if there is none), ``TEXT``
+            its place (int32, two columns: begin and end), ``SKIP`` nothing. Further fields are passed over.
         start: Where the first line begins.
         stop: Where the text ends.
         most: Largest number of lines.

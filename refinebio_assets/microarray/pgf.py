@@ -47,7 +47,7 @@ class Pgf:
         probe_id: Number of the probe, int32; a CLF file says where it is.
         probe_type: Index into ``types``, int32.
         sequence: Bases in capitals as the file has them: by the format's description from the surface of the array to
-            the solution, which is 3' to 5'. ``S25`` or as wide as the longest.
+            the solution, which is 3' to 5'. ``S25`` or as wide as the longest; None if the file has none.
         probe_set: Index into ``probe_sets``, int32, ascending.
         probe_sets: Identifiers (``7892501``), each once.
         probe_set_type: Index into ``types`` of each probe set, int32.
@@ -58,7 +58,7 @@ class Pgf:
     header: Mapping[str, tuple[str, ...]]
     probe_id: NDArray[np.int32]
     probe_type: NDArray[np.int32]
-    sequence: NDArray[np.bytes_]
+    sequence: NDArray[np.bytes_] | None
     probe_set: NDArray[np.int32]
     probe_sets: tuple[str, ...]
     probe_set_type: NDArray[np.int32]
@@ -111,9 +111,11 @@ def read_pgf(source: Source) -> Pgf:
         raise malformed_line(message, data, start, path)
     set_starts, probe_starts = starts[depth == 0], starts[depth == 2]
     names = _level(data, set_starts, levels[0], {"probeset_id": TEXT}, path)[0]
-    types = _level(data, set_starts, levels[0], {"type": TEXT}, path)[0]
-    columns = {"probe_id": INTEGER, "type": TEXT, "probe_sequence": TEXT}
-    probe_id, probe_types, letters = _level(data, probe_starts, levels[2], columns, path)
+    types = _optional_texts(data, set_starts, levels[0], "type", path)
+    probe_id = _level(data, probe_starts, levels[2], {"probe_id": INTEGER}, path)[0]
+    probe_types = _optional_texts(data, probe_starts, levels[2], "type", path)
+    letters = _optional_texts(data, probe_starts, levels[2], "probe_sequence", path)
+    has_sequences = "probe_sequence" in levels[2]
     codes, probe_sets = encode(data, names, path)
     if len(probe_sets) != len(codes):
         message = "A probe set is there twice."
@@ -124,7 +126,9 @@ def read_pgf(source: Source) -> Pgf:
         header=header,
         probe_id=probe_id,
         probe_type=type_codes[len(types) :],
-        sequence=sequences(data, letters, least_width=PROBE_LENGTH, longest=LONGEST_PROBE, path=path),
+        sequence=sequences(data, letters, least_width=PROBE_LENGTH, longest=LONGEST_PROBE, path=path)
+        if has_sequences
+        else None,
         probe_set=within.astype(np.int32),
         probe_sets=probe_sets,
         probe_set_type=type_codes[: len(types)],
@@ -185,7 +189,7 @@ def read_mps(source: Source) -> dict[str, tuple[str, ...]]:
 
 
 def located(pgf: Pgf, clf: Clf) -> ProbeTable:
-    """The probes of a PGF file with their places, in its order.
+    """The probes of a PGF file with their places, in its order, and with their bases from 5' to 3'.
 
     Raises:
         MalformedFileError: The CLF file does not have a probe: the two are of different arrays.
@@ -200,10 +204,22 @@ def located(pgf: Pgf, clf: Clf) -> ProbeTable:
     return ProbeTable(
         x=clf.x[place],
         y=clf.y[place],
-        sequence=pgf.sequence,
+        sequence=None if pgf.sequence is None else _reversed(pgf.sequence),
         probe_set=pgf.probe_set,
         probe_sets=pgf.probe_sets,
     )
+
+
+def _reversed(texts: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
+    """Each text backwards."""
+    width = texts.dtype.itemsize
+    letters = np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), width)
+    lengths = np.char.str_len(texts)
+    turned = np.zeros_like(letters)
+    for length in np.unique(lengths):
+        rows = lengths == length
+        turned[rows, :length] = letters[rows, :length][:, ::-1]
+    return turned.view(texts.dtype).reshape(len(texts))
 
 
 def _header(data: bytes, version_key: str | None, path: Path | None) -> tuple[dict[str, tuple[str, ...]], int]:
@@ -278,6 +294,15 @@ def _level(
     columns = read_rows(data, fields, most=len(starts), path=path, starts=np.ascontiguousarray(starts)).columns
     stored = [name for name in names[: last + 1] if name in wanted]
     return [columns[stored.index(name)] for name in wanted]
+
+
+def _optional_texts(
+    data: bytes, starts: NDArray[np.int64], names: Sequence[str], wanted: str, path: Path | None
+) -> NDArray[np.int32]:
+    """Places of the texts of one column; empty ones if the file does not have it."""
+    if wanted in names:
+        return _level(data, starts, names, {wanted: TEXT}, path)[0]
+    return np.zeros((len(starts), 2), dtype=np.int32)
 
 
 def _encoded_types(

@@ -87,6 +87,23 @@ NO_INDEX = "no_transcriptome_index"
 """Ledger reason of samples whose organism has no transcriptome index; they are tried again when there is one."""
 
 
+NO_REFERENCE = "no_platform_reference"
+"""Ledger reason of arrays whose platform has no reference (probes, genes) yet; importing it brings them back."""
+
+WRONG_CHIP = "wrong_chip"
+"""Ledger reason of arrays whose raw file shows another array than can be used: a survey, which has only the
+submitter's word, does not undo it."""
+
+
+class PlatformReferenceKind(StrEnum):
+    """What a reference says of an array platform."""
+
+    PROBE_TABLE = "probe_table"
+    PROBE_SUMMARY = "probe_summary"
+    PROBE_MAP = "probe_map"
+    IDENTIFIER_MAP = "identifier_map"
+
+
 class LedgerKind(StrEnum):
     """What a ledger entry is about."""
 
@@ -105,6 +122,9 @@ class ComputedFileKind(StrEnum):
     EXPRESSION_ANNDATA = "expression_anndata"
     EXPRESSION_PARQUET = "expression_parquet"
     TXIMPORT_RDS = "tximport_rds"
+    ARRAY_VALUES = "array_values"
+    ARRAY_EXPRESSION_ANNDATA = "array_expression_anndata"
+    ARRAY_EXPRESSION_PARQUET = "array_expression_parquet"
 
 
 HARMONIZED_FIELDS: tuple[str, ...] = (

@@ -23,6 +23,7 @@ from resources.catalog.metadata_models import (
     SampleKeyword,
 )
 from resources.catalog.model_base import Base, BigId, UtcDateTime, now
+from resources.catalog.platform_models import DetectedPlatform, PlatformReference
 
 __all__ = [
     "Base",
@@ -33,6 +34,7 @@ __all__ = [
     "ComputedFile",
     "Contribution",
     "Dataset",
+    "DetectedPlatform",
     "DiscoveryCursor",
     "Experiment",
     "ExperimentAlias",
@@ -47,6 +49,7 @@ __all__ = [
     "OriginalFile",
     "OriginalFileSample",
     "Platform",
+    "PlatformReference",
     "Processor",
     "QnTarget",
     "Sample",
@@ -347,7 +350,10 @@ class LedgerEntry(Base):
     """
 
     __tablename__ = "ledger"
-    __table_args__ = (Index("ix_ledger_experiment_kind_state", "experiment_accession", "kind", "state"),)
+    __table_args__ = (
+        Index("ix_ledger_experiment_kind_state", "experiment_accession", "kind", "state"),
+        Index("ix_ledger_kind_state_reason", "kind", "state", "reason"),
+    )
     accession: Mapped[str] = mapped_column(String(255), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
     experiment_accession: Mapped[str | None] = mapped_column(String(64))

@@ -1,12 +1,20 @@
 """The catalog: what the platform knows about experiments, samples, files, results, and the state of each of them."""
 
 from resources.catalog.accessions import Resolution
+from resources.catalog.array_samples import ArrayFile, ArrayToProcess
 from resources.catalog.catalog import Catalog
 from resources.catalog.computed_files import ComputedFileInfo
 from resources.catalog.imported_metadata import MetadataImport
 from resources.catalog.ledger import Ledger, LedgerHistoryRow, ReasonCount
 from resources.catalog.ledger_changes import LedgerRow, StateChange
 from resources.catalog.ontologies import ImportedOntology, OntologyImport, OntologySource
+from resources.catalog.platform_references import (
+    DetectedPlatformToRecord,
+    PlatformReferenceInfo,
+    PlatformReferenceToRecord,
+    PlatformSamples,
+    RecordedReference,
+)
 from resources.catalog.removal import Removal
 from resources.catalog.results import FileToRecord, RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
@@ -16,8 +24,11 @@ from resources.catalog.term_index import TermIndex
 from resources.catalog.transcriptome_indices import TranscriptomeIndexInfo, TranscriptomeIndexToRecord
 
 __all__ = [
+    "ArrayFile",
+    "ArrayToProcess",
     "Catalog",
     "ComputedFileInfo",
+    "DetectedPlatformToRecord",
     "FileToRecord",
     "ImportedOntology",
     "Ledger",
@@ -27,8 +38,12 @@ __all__ = [
     "MetadataImport",
     "OntologyImport",
     "OntologySource",
+    "PlatformReferenceInfo",
+    "PlatformReferenceToRecord",
+    "PlatformSamples",
     "QuantFileInfo",
     "ReasonCount",
+    "RecordedReference",
     "RecordedResult",
     "Removal",
     "Resolution",

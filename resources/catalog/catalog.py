@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 from refinebio_assets.domain.imported_metadata import MetadataEntry
 from refinebio_assets.domain.ontologies import TermRecord
 from refinebio_assets.domain.records import SurveyResult
-from refinebio_assets.domain.vocabulary import IndexLength
+from refinebio_assets.domain.vocabulary import IndexLength, PlatformReferenceKind
 from resources.catalog import (
     accessions,
+    array_samples,
     computed_files,
     discovery,
     imported_metadata,
     ontologies,
+    platform_references,
     removal,
     results,
     sample_values,
@@ -28,6 +30,7 @@ from resources.catalog import (
     upstream,
 )
 from resources.catalog.accessions import Resolution
+from resources.catalog.array_samples import ArrayFile, ArrayToProcess
 from resources.catalog.computed_files import ComputedFileInfo
 from resources.catalog.discovery_records import DiscoveryRecords
 from resources.catalog.engine import Database, create_catalog_engine
@@ -38,6 +41,13 @@ from resources.catalog.ledger_changes import LedgerRow
 from resources.catalog.linked_studies import linked_studies
 from resources.catalog.models import now
 from resources.catalog.ontologies import ImportedOntology, OntologyImport, OntologySource
+from resources.catalog.platform_references import (
+    DetectedPlatformToRecord,
+    PlatformReferenceInfo,
+    PlatformReferenceToRecord,
+    PlatformSamples,
+    RecordedReference,
+)
 from resources.catalog.removal import Removal
 from resources.catalog.results import RecordedResult, ResultToRecord
 from resources.catalog.samples import QuantFileInfo, SampleStatus, SampleToProcess
@@ -192,6 +202,54 @@ class Catalog:
         """Quant files of all eligible RNA-seq samples of the experiment, owned or shared, by accession."""
         with self.reading() as session:
             return samples.quant_files(session, experiment)
+
+    def arrays_to_process(self, experiment: str) -> list[ArrayToProcess]:
+        """Array samples that the experiment owns and that are eligible, or were ruled out by their raw file alone."""
+        with self.reading() as session:
+            return array_samples.arrays_to_process(session, experiment)
+
+    def array_to_process(self, experiment: str, sample: str) -> ArrayToProcess | None:
+        """One of :meth:`arrays_to_process`; None if the experiment does not own it or it is not eligible."""
+        with self.reading() as session:
+            return next(iter(array_samples.arrays_to_process(session, experiment, sample)), None)
+
+    def array_files(self, experiment: str) -> list[ArrayFile]:
+        """Values of the experiment's array samples, owned or shared, by accession."""
+        with self.reading() as session:
+            return array_samples.array_files(session, experiment)
+
+    def experiments_to_process_arrays(self, *, limit: int) -> list[str]:
+        """Experiments with array samples that can be processed now, longest waiting first."""
+        with self.reading() as session:
+            return array_samples.experiments_to_process_arrays(session, limit=limit)
+
+    def record_detected_platforms(self, found: Iterable[DetectedPlatformToRecord]) -> None:
+        """Write which arrays raw files show, beside what the submitter says."""
+        with self.session() as session:
+            platform_references.record_detected_platforms(session, found)
+
+    def record_platform_reference(
+        self, reference: PlatformReferenceToRecord, *, run_id: str | None = None
+    ) -> RecordedReference:
+        """Write a reference; it is the current one of its platform and kind from now on.
+
+        Samples of the platform that wait for it become ``surveyed``; if another reference was current (or none), so do
+        those that are done or failed: they are done again with the new one. Nobody else's state changes.
+        """
+        with self.session() as session:
+            return platform_references.record_platform_reference(session, reference, run_id=run_id)
+
+    def platform_references(
+        self, platform: str | None = None, *, kind: PlatformReferenceKind | None = None
+    ) -> list[PlatformReferenceInfo]:
+        """The current references, of one platform (its code) or of all, by platform and kind."""
+        with self.reading() as session:
+            return platform_references.current_references(session, platform, kind=kind)
+
+    def platform_samples(self) -> list[PlatformSamples]:
+        """Eligible array samples by platform, and how many of them wait for a reference."""
+        with self.reading() as session:
+            return platform_references.platform_samples(session)
 
     def sample_statuses(self, accessions: Sequence[str]) -> dict[str, SampleStatus]:
         """Ledger entries of samples with title, organism and platform; unknown accessions are absent."""

@@ -29,7 +29,14 @@ class ComputedFileInfo:
 
 def quant_file_of_sample(session: Session, sample_ids: Iterable[int]) -> dict[int, ComputedFileInfo]:
     """The newest quant file of each sample, by sample id."""
-    query = _files().where(ComputedFile.kind == ComputedFileKind.QUANT_SF).order_by(ComputedFile.id)
+    return newest_file_of_sample(session, sample_ids, ComputedFileKind.QUANT_SF)
+
+
+def newest_file_of_sample(
+    session: Session, sample_ids: Iterable[int], kind: ComputedFileKind
+) -> dict[int, ComputedFileInfo]:
+    """The newest file of a kind of each sample, by sample id."""
+    query = _files().where(ComputedFile.kind == kind).order_by(ComputedFile.id)
     rows = rows_where_in(session, query, ComputedFile.sample_id, sample_ids)
     return {row.ComputedFile.sample_id: _file_info(row) for row in rows}
 

@@ -16,11 +16,13 @@ from refinebio_assets.domain.vocabulary import (
     INELIGIBLE_STATES,
     LedgerKind,
     SampleState,
+    Technology,
 )
 from resources.catalog.ledger import accessions_of_experiment
 from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, ledger_row, read_entries
 from resources.catalog.linked_studies import linked_studies
-from resources.catalog.models import Experiment, LedgerEntry
+from resources.catalog.models import Experiment, LedgerEntry, Sample
+from resources.catalog.statements import rows_where_in
 
 DONE_STATES = frozenset({SampleState.QUANTIFIED, SampleState.PROCESSED})
 """States of samples whose expression is measured."""
@@ -52,8 +54,9 @@ def refresh_experiment_state(
 
     ``superseded`` if all of them are, apart from withdrawn ones: their data is in the studies that the message names
     (``named_studies``, and those that the catalog knows to be linked). ``processed`` if the caller says that its
-    expression was just made, or if it was and no sample has been quantified, has failed, or was withdrawn or ruled out
-    since; else ``quantified`` if all eligible samples are; else ``surveyed``.
+    expression was just made (and, of a study of arrays and reads, that of the others was, too), or if it was and no
+    sample has been quantified, has failed, or was withdrawn or ruled out since; else ``quantified`` if all eligible
+    samples are; else ``surveyed``.
 
     Raises:
         NotFoundError: The catalog has no such experiment.
@@ -69,8 +72,9 @@ def refresh_experiment_state(
             select(LedgerEntry).join(accessions, accessions.c.accession == LedgerEntry.accession)
         )
     ]
+    expressed = (processed and _is_whole(session, samples)) or _still_processed(before, samples)
     decision = _supersession(session, experiment, samples, named_studies) or experiment_decision(
-        samples, processed=processed or _still_processed(before, samples)
+        samples, processed=expressed
     )
     change = StateChange(
         accession=experiment,
@@ -82,6 +86,19 @@ def refresh_experiment_state(
     )
     apply_changes(session, [change])
     return read_entries(session, [experiment])[experiment]
+
+
+def _is_whole(session: Session, samples: Sequence[LedgerRow]) -> bool:
+    """Whether each technology of the samples that can still be processed has some in an expression.
+
+    A study of arrays and reads has an expression of each; the one that was just made is not all of it.
+    """
+    open_ = [one for one in samples if one.state not in INELIGIBLE_STATES | FAILURE_STATES]
+    query = select(Sample.accession, Sample.technology)
+    found = rows_where_in(session, query, Sample.accession, [one.accession for one in open_])
+    technology = {row.accession: row.technology == Technology.RNA_SEQ for row in found}
+    processed = {technology.get(one.accession) for one in open_ if one.state is SampleState.PROCESSED}
+    return set(technology.values()) <= processed
 
 
 def _supersession(

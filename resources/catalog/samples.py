@@ -88,7 +88,7 @@ def samples_to_quantify(session: Session, experiment: str, sample: str | None = 
     if sample is not None:
         query = query.where(Sample.accession == sample)
     rows = session.execute(query).all()
-    files = _original_files(session, [row.id for row in rows])
+    files = original_files(session, [row.id for row in rows])
     quants = quant_file_of_sample(session, [row.id for row in rows])
     return sorted(
         (
@@ -194,7 +194,8 @@ def _eligible(query: Select[*tuple[Any, ...]], experiment: str) -> Select[*tuple
     )
 
 
-def _original_files(session: Session, sample_ids: Iterable[int]) -> dict[int, list[OriginalFile]]:
+def original_files(session: Session, sample_ids: Iterable[int]) -> dict[int, list[OriginalFile]]:
+    """Files of samples by sample id, in order; samples without any are absent, or give an empty list."""
     query = select(OriginalFileSample.sample_id, OriginalFileRow).join_from(OriginalFileSample, OriginalFileRow)
     files: dict[int, list[OriginalFile]] = defaultdict(list)
     for sample_id, row in rows_where_in(session, query, OriginalFileSample.sample_id, sample_ids):

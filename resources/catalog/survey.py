@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.accessions import names_same_record
 from refinebio_assets.domain.records import ExperimentRecord, LedgerDecision, SurveyedSample, SurveyResult
-from refinebio_assets.domain.vocabulary import LedgerKind, SampleState, is_eligible
+from refinebio_assets.domain.vocabulary import WRONG_CHIP, LedgerKind, SampleState, is_eligible
 from resources.catalog.experiment_state import refresh_experiment_state
 from resources.catalog.ledger_changes import LedgerRow, StateChange, apply_changes, read_entries
 from resources.catalog.membership import hand_over, unlink
@@ -226,7 +226,7 @@ def _keeps_state(before: LedgerRow | None, decision: LedgerDecision, *, other_in
     """Whether a sample is further along than a survey can bring it, and the survey found nothing against that."""
     if before is None or before.state in {SampleState.DISCOVERED, SampleState.SURVEYED}:
         return False
-    was_eligible = is_eligible(before.state, before.reason)
+    was_eligible = is_eligible(before.state, before.reason) or before.reason == WRONG_CHIP
     return was_eligible and is_eligible(decision.state, decision.reason) and not other_inputs
 
 

@@ -109,8 +109,9 @@ def scan(intensities: NDArray[Any], design: ProbeDesign, method: ScanMethod | st
     """Standardise the probes of one array.
 
     Args:
-        intensities: One per probe of ``design``, not negative, not log-transformed, any real dtype. The order matters:
-            the mixture is fitted to every k-th probe. SCAN.UPC has probes in the order of their cells (y * columns + x).
+        intensities: One per probe of ``design``, not negative, not log-transformed, any real dtype. The order
+            matters: the mixture is fitted to every k-th probe. SCAN.UPC has probes in the order of their cells
+            (y * columns + x).
         design: The probes' sequences.
         method: One of :data:`METHODS`, or its name.
 
@@ -124,13 +125,12 @@ def scan(intensities: NDArray[Any], design: ProbeDesign, method: ScanMethod | st
     """
     version = METHODS[method] if isinstance(method, str) else method
     y, share_of_zeros = _logarithms(intensities, design)
-    every = max(len(y) // version.sampled_probes, 1)
-    sampled = y[::every].copy()
-    part = design.take(slice(None, None, every))
-    mixture = fit_mixture(sampled, part, threshold=version.threshold, as_scan_upc=version.as_scan_upc)
+    part = sampled_probes(len(y), version)
+    sampled = y[part].copy()
+    mixture = fit_mixture(sampled, design.take(part), threshold=version.threshold, as_scan_upc=version.as_scan_upc)
     background = design.fitted(mixture.coefficients[0])
     values, tie_breaks = _values(y, design, background, mixture, version)
-    residuals = sampled - background[::every]
+    residuals = sampled - background[part]
     fit = ScanFit(
         method=version.name,
         probes=len(y),
@@ -143,6 +143,11 @@ def scan(intensities: NDArray[Any], design: ProbeDesign, method: ScanMethod | st
         tie_breaks=mixture.tie_breaks + tie_breaks,
     )
     return values, fit
+
+
+def sampled_probes(probes: int, method: ScanMethod) -> slice:
+    """Which of an array's probes the mixture is fitted to: every k-th, at least as many as the method asks for."""
+    return slice(None, None, max(probes // method.sampled_probes, 1))
 
 
 def summarize(values: Floats, members: NDArray[np.int32], starts: NDArray[np.int64]) -> Floats:
@@ -205,8 +210,8 @@ def _values(
 def _group_starts(probes: int, *, as_scan_upc: bool) -> NDArray[np.int64]:
     """Ranks at which groups start.
 
-    SCAN.UPC's groups are the ranks 5000 i to 5000 i + 5000 (from 1, both ends included) for i = 1, 2 …: the lowest 4,999
-    probes are in none. Otherwise all probes are divided into groups of equal size, 5,000 as nearly as possible.
+    SCAN.UPC's groups are the ranks 5000 i to 5000 i + 5000 (from 1, both ends included) for i = 1, 2 …: the lowest
+    4,999 probes are in none. Otherwise all probes are divided into groups of equal size, 5,000 as nearly as possible.
     """
     if as_scan_upc:
         if probes < GROUP_SIZE:

@@ -16,6 +16,8 @@ from refinebio_assets.microarray import _scan, _scan_ranks
 from refinebio_assets.microarray.scan_design import Floats, ProbeDesign
 from refinebio_assets.microarray.scan_noise import r_normal_numbers
 
+Bins = NDArray[np.uint8]
+
 BINS = 25
 MOST_ITERATIONS = 100
 _WEIGHT_IN_VARIANCES = 0.01
@@ -44,17 +46,14 @@ class Mixture:
     converged: bool
     tie_breaks: int
 
-    def signal_probabilities(self, y: Floats, fitted: tuple[Floats, Floats], bins: NDArray[np.uint8]) -> Floats:
+    def signal_probabilities(self, y: Floats, fitted: tuple[Floats, Floats], bins: Bins) -> Floats:
         """Per probe the probability that it measures signal rather than background."""
-        return 1.0 - self._background(y, fitted, bins)
-
-    def _background(self, y: Floats, fitted: tuple[Floats, Floats], bins: NDArray[np.uint8]) -> Floats:
         background = np.empty(len(y))
         _scan.responsibilities(y, *fitted, bins, background, self.variances, self.shares)
-        return background
+        return 1.0 - background
 
 
-def assign_bins(values: Floats) -> tuple[NDArray[np.uint8], int]:
+def assign_bins(values: Floats) -> tuple[Bins, int]:
     """25 bins of equal size, from the lowest to the highest value.
 
     Where equal values leave fewer bins, normal noise of 1e-7 is added to all values, with R's generator and the seeds
@@ -89,32 +88,65 @@ def fit_mixture(y: Floats, design: ProbeDesign, *, threshold: float, as_scan_upc
     Raises:
         InputError: The probes do not determine the model, or all of them end up in one component.
     """
-    middle = np.partition(y, len(y) // 2 - 2)[len(y) // 2 - 2] if len(y) >= 2 * BINS else np.inf
-    background = (y <= middle).astype(np.float64)
+    state = _first_guess(y, design, as_scan_upc=as_scan_upc)
+    change, iterations = np.inf, 0
+    while change > threshold and iterations < MOST_ITERATIONS:
+        old = state.parameters()
+        state = _improved(state, y, design)
+        difference = np.abs(state.parameters() - old)
+        change = float(np.max(difference / (old if as_scan_upc else np.abs(old))))
+        iterations += 1
+    return Mixture(
+        shares=state.shares,
+        coefficients=np.stack(state.coefficients),
+        variances=state.variances,
+        iterations=iterations,
+        converged=change <= threshold,
+        tie_breaks=state.tie_breaks,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Parameters between two iterations, with what follows from them for the probes."""
+
+    shares: Floats
+    coefficients: tuple[Floats, Floats]
+    variances: Floats
+    fitted: tuple[Floats, Floats]
+    bins: Bins
+    tie_breaks: int
+
+    def parameters(self) -> Floats:
+        """All of them, one after the other."""
+        return np.concatenate([self.shares, *self.coefficients, *self.variances])
+
+
+def _first_guess(y: Floats, design: ProbeDesign, *, as_scan_upc: bool) -> _State:
+    """The darker half of the probes is background, the other signal; bins are those of the intensities themselves."""
     bins, tie_breaks = assign_bins(y)
-    shares = _shares(background)
-    coefficients = [design.least_squares(y, background), design.least_squares(y, 1.0 - background)]
+    middle = len(y) // 2 - 2  # SCAN.UPC: the value at rank floor(n / 2) - 1, counted from 1
+    background = (y <= np.partition(y, middle)[middle]).astype(np.float64)
+    signal = 1.0 - background
+    coefficients = (design.least_squares(y, background), design.least_squares(y, signal))
     fitted = (design.fitted(coefficients[0]), design.fitted(coefficients[1]))
-    of_signal = background if as_scan_upc else 1.0 - background
-    variances = np.stack([_variances(y, fitted[0], background, bins), _variances(y, fitted[1], of_signal, bins)])
-    old = np.concatenate([shares, coefficients[0], variances[0], coefficients[1], variances[1]])
-    for iteration in range(1, MOST_ITERATIONS + 1):
-        _scan.responsibilities(y, *fitted, bins, background, variances, shares)
-        signal = 1.0 - background
-        shares = _shares(background)
-        coefficients[0] = design.least_squares(y, background / variances[0][bins])
-        first = design.fitted(coefficients[0])
-        bins, added = assign_bins(first)
-        tie_breaks += added
-        coefficients[1] = design.least_squares(y, signal / variances[1][bins])
-        fitted = (first, design.fitted(coefficients[1]))
-        variances = np.stack([_variances(y, fitted[0], background, bins), _variances(y, fitted[1], signal, bins)])
-        new = np.concatenate([shares, coefficients[0], variances[0], coefficients[1], variances[1]])
-        change = np.max(np.abs(new - old) / (old if as_scan_upc else np.abs(old)))
-        if change <= threshold:
-            break
-        old = new
-    return Mixture(shares, np.stack(coefficients), variances, iteration, bool(change <= threshold), tie_breaks)
+    weights = (background, background if as_scan_upc else signal)
+    return _State(_shares(background), coefficients, _variances(y, fitted, weights, bins), fitted, bins, tie_breaks)
+
+
+def _improved(state: _State, y: Floats, design: ProbeDesign) -> _State:
+    """One round of expectation and maximisation; bins follow the new background before the signal is fitted."""
+    background = np.empty(len(y))
+    _scan.responsibilities(y, *state.fitted, state.bins, background, state.variances, state.shares)
+    signal = 1.0 - background
+    shares = _shares(background)
+    first = design.least_squares(y, background / state.variances[0][state.bins])
+    fitted_first = design.fitted(first)
+    bins, tie_breaks = assign_bins(fitted_first)
+    second = design.least_squares(y, signal / state.variances[1][bins])
+    fitted = (fitted_first, design.fitted(second))
+    variances = _variances(y, fitted, (background, signal), bins)
+    return _State(shares, (first, second), variances, fitted, bins, state.tie_breaks + tie_breaks)
 
 
 def _shares(background: Floats) -> Floats:
@@ -125,7 +157,10 @@ def _shares(background: Floats) -> Floats:
     return np.array([share, 1.0 - share])
 
 
-def _variances(y: Floats, fitted: Floats, responsibility: Floats, bins: NDArray[np.uint8]) -> Floats:
-    variances = np.empty(BINS)
-    _scan.bin_variances(y, fitted, responsibility + _WEIGHT_IN_VARIANCES, bins, variances)
+def _variances(y: Floats, fitted: tuple[Floats, Floats], weights: tuple[Floats, Floats], bins: Bins) -> Floats:
+    """Per component and bin the weighted mean square of the residuals, 2 x 25."""
+    variances = np.empty((2, BINS))
+    for component in (0, 1):
+        of_bins = weights[component] + _WEIGHT_IN_VARIANCES
+        _scan.bin_variances(y, fitted[component], of_bins, bins, variances[component])
     return variances

@@ -10,6 +10,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "tximport": ("tximport:tximport", "Sum transcript estimates per gene, as Bioconductor's tximport does."),
     "qn-target": ("quantiles:qn_target", "The distribution that quantile normalisation gives to samples."),
     "quantile-normalize": ("quantiles:quantile_normalize", "Give all samples of a matrix one distribution."),
+    "scan": ("scan:scan", "Affymetrix CEL files to genes: SCAN and UPC, one array at a time."),
     "compendium": ("compendium:compendium", "Arrays and RNA-seq in one matrix: filtered, imputed, normalised."),
 }
 """Command -> where it is (module:attribute below this package), and what it does. Imported when it is called."""

@@ -51,7 +51,11 @@ def archives(scripted, answers: dict[str, list[bytes | int]], asked: list[str]) 
         asked.append(name)
         given = answers.get(name, [404])
         content = given.pop(0) if len(given) > 1 else given[0]
-        return httpx.Response(content) if isinstance(content, int) else httpx.Response(200, stream=httpx.ByteStream(content))
+        return (
+            httpx.Response(content)
+            if isinstance(content, int)
+            else httpx.Response(200, stream=httpx.ByteStream(content))
+        )
 
     return Archives(scripted(answer))
 

@@ -170,7 +170,7 @@ def _logarithms(intensities: NDArray[Any], design: ProbeDesign) -> tuple[Floats,
     """log2 of the intensities (plus 1 where the least is 0), and the share of zeros."""
     raw = np.array(intensities, dtype=np.float64)
     if raw.shape != (len(design),):
-        message = f"{raw.shape} intensities for {len(design)} probes"
+        message = f"intensities have shape {raw.shape}, there are {len(design)} probes"
         raise ValueError(message)
     if len(raw) < LEAST_PROBES:
         message = f"The array has {len(raw)} probes of 25 letters; the model needs at least {LEAST_PROBES}."

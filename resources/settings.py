@@ -59,12 +59,15 @@ class Settings(BaseSettings):
         ge=1,
         description="Threads per Salmon run. With 1, quantification is bit-reproducible where the platform allows it.",
     )
-    parallel_samples: int = Field(2, ge=1, description="Samples quantified at the same time in one process.")
+    parallel_samples: int = Field(2, ge=1, description="Samples quantified (or arrays normalised) at the same time in one process.")
     min_mapping_rate: float = Field(
         10.0, ge=0, le=100, description="Samples that map less than this percentage of reads get state failed_qc."
     )
     early_tximport_min_samples: int = Field(25, ge=1, description="Early tximport: eligible samples at least.")
     early_tximport_min_share: float = Field(0.8, gt=0, le=1, description="Early tximport: quantified share at least.")
+    scan_method: Literal["scan", "scan-fast", "scan.upc", "scan.upc-fast"] = Field(
+        "scan-fast", description="How Affymetrix arrays are normalised; scan.upc* give the numbers of SCAN.UPC."
+    )
     ensembl_release: str | None = Field(None, description="Pin an Ensembl (Genomes) release; the current one if unset.")
 
     discovery_organisms: tuple[str, ...] = Field(

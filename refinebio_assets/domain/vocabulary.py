@@ -96,10 +96,13 @@ submitter's word, does not undo it."""
 
 
 class PlatformReferenceKind(StrEnum):
-    """What a reference says of an array platform."""
+    """What a reference says of an array platform.
 
-    PROBE_TABLE = "probe_table"
-    PROBE_SUMMARY = "probe_summary"
+    The probes of a chip with the genes they are summed up to; the probes of a BeadArray with their genes; which genes
+    the identifiers of submitters' tables name.
+    """
+
+    CHIP_ANNOTATION = "chip_annotation"
     PROBE_MAP = "probe_map"
     IDENTIFIER_MAP = "identifier_map"
 

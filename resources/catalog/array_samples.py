@@ -156,6 +156,11 @@ def array_files(session: Session, experiment: str) -> list[ArrayFile]:
     ]
 
 
+def experiment_annotations(session: Session, experiment: str) -> dict[str, Any]:
+    """What the archive says of an experiment, unflattened; empty if it is not in the catalog."""
+    return session.scalar(select(Experiment.annotations).where(Experiment.accession == experiment)) or {}
+
+
 def _arrays(query: Select[*tuple[Any, ...]], experiment: str) -> Select[*tuple[Any, ...]]:
     """Only arrays: samples whose technology GEO does not tell count if the survey let them pass for their CEL file."""
     eligible = and_(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -157,14 +158,14 @@ class Catalog:
         with self.reading() as session:
             return linked_studies(session, experiment)
 
-    def plan_removal(self, experiment: str) -> Removal:
-        """What :meth:`remove_experiment` would take along.
+    def plan_removal(self, experiment: str, *, after: Iterable[str] = ()) -> Removal:
+        """What :meth:`remove_experiment` would take along, if those in ``after`` were removed before.
 
         Raises:
             NotFoundError: Neither catalog nor ledger knows the experiment.
         """
         with self.reading() as session:
-            return removal.plan_removal(session, experiment)
+            return removal.plan_removal(session, experiment, after=after)
 
     def remove_experiment(self, experiment: str) -> Removal:
         """Forget an experiment, and the samples, results, files and ledger entries that only it has.
@@ -217,6 +218,11 @@ class Catalog:
         """Values of the experiment's array samples, owned or shared, by accession."""
         with self.reading() as session:
             return array_samples.array_files(session, experiment)
+
+    def experiment_annotations(self, experiment: str) -> dict[str, Any]:
+        """What the archive says of an experiment, unflattened; empty if it was never surveyed."""
+        with self.reading() as session:
+            return array_samples.experiment_annotations(session, experiment)
 
     def experiments_to_process_arrays(self, *, limit: int) -> list[str]:
         """Experiments with array samples that can be processed now, longest waiting first."""

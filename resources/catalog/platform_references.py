@@ -72,6 +72,22 @@ class PlatformReferenceToRecord(PlatformReferenceInfo):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedPlatformToRecord:
+    """The array that a sample's raw file shows (see :class:`~resources.catalog.models.DetectedPlatform`).
+
+    ``platform`` is the code of a supported array; it becomes a platform of the catalog if it was none yet.
+    """
+
+    sample: str
+    platform: str | None
+    platform_name: str | None
+    manufacturer: str | None
+    named: str
+    evidence: str
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedReference:
     """What recording a reference did: its row, whether it was current before, and the samples that it brought back."""
 
@@ -126,7 +142,7 @@ def record_platform_reference(
     session: Session, reference: PlatformReferenceToRecord, *, run_id: str | None = None
 ) -> RecordedReference:
     """Write a reference as the current one; see :meth:`resources.catalog.Catalog.record_platform_reference`."""
-    platform_id = _platform_id(session, reference)
+    platform_id = _platform_id(session, reference.platform, reference.platform_name, reference.manufacturer)
     # Two imports for one platform are recorded one after the other: each would make its own reference the current one.
     session.execute(select(Platform.id).where(Platform.id == platform_id).with_for_update())
     of_kind = (PlatformReference.platform_id == platform_id, PlatformReference.kind == reference.kind)
@@ -152,14 +168,14 @@ def record_platform_reference(
     )
 
 
-def _platform_id(session: Session, reference: PlatformReferenceToRecord) -> int:
-    known = session.scalar(select(Platform.id).where(Platform.accession == reference.platform))
+def _platform_id(session: Session, accession: str, name: str | None, manufacturer: str | None) -> int:
+    known = session.scalar(select(Platform.id).where(Platform.accession == accession))
     if known is not None:
         return known
     row = {
-        "accession": reference.platform,
-        "name": reference.platform_name,
-        "manufacturer": reference.manufacturer,
+        "accession": accession,
+        "name": name or accession,
+        "manufacturer": manufacturer,
         "technology": Technology.MICROARRAY.value,
     }
     (written,) = upsert(session, Platform, [row], key=["accession"], returning=[Platform.id])
@@ -236,12 +252,10 @@ def record_detected_platforms(session: Session, found: Iterable[DetectedPlatform
     """Write which arrays raw files show; samples that the catalog does not have are left out."""
     wanted = {one.sample: one for one in found}
     ids = rows_where_in(session, select(Sample.accession, Sample.id), Sample.accession, sorted(wanted))
-    platforms = {one.platform for one in wanted.values() if one.platform is not None}
     platform_ids = {
-        row.accession: row.id
-        for row in rows_where_in(
-            session, select(Platform.accession, Platform.id), Platform.accession, sorted(platforms)
-        )
+        one.platform: _platform_id(session, one.platform, one.platform_name, one.manufacturer)
+        for one in sorted(wanted.values(), key=lambda one: one.platform or "")
+        if one.platform is not None
     }
     moment = now()
     rows = [
@@ -256,17 +270,6 @@ def record_detected_platforms(session: Session, found: Iterable[DetectedPlatform
         for row in ids
     ]
     upsert(session, DetectedPlatform, rows, key=["sample_id"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectedPlatformToRecord:
-    """The array that a sample's raw file shows (see :class:`~resources.catalog.models.DetectedPlatform`)."""
-
-    sample: str
-    platform: str | None
-    named: str
-    evidence: str
-    share: float | None = None
 
 
 def platform_samples(session: Session) -> list[PlatformSamples]:

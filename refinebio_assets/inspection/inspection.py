@@ -7,6 +7,7 @@ from pathlib import Path
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError, RefinebioError
 from refinebio_assets.inspection import (
+    affymetrix,
     answers,
     ena,
     eutils,
@@ -32,6 +33,7 @@ from refinebio_assets.survey.geo_stream import BrokenStreamError
 
 DESCRIBERS: tuple[Describer, ...] = (
     *answers.DESCRIBERS,
+    *affymetrix.DESCRIBERS,
     *geo.DESCRIBERS,
     *ena.DESCRIBERS,
     *eutils.DESCRIBERS,

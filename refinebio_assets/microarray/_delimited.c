@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MOST_COLUMNS 32
+#define MOST_COLUMNS 256
 #define LONGEST_NUMBER 64
 
 static PyObject *DelimitedError; /* DelimitedError(kind, offset of the line, field) */

@@ -41,7 +41,7 @@ _UNIT = re.compile(r"Unit(\d+)(_Block\d+)?")
 _COLUMNS = {"X": KEYED, "Y": INTEGER, "EXPOS": INTEGER, "PBASE": LETTER, "TBASE": LETTER, "ATOM": INTEGER}
 _SHORTEST_CELL = 8
 _MOST_KEYS = 1000
-_INTEGER = re.compile(r"[+-]?\d{1,9}")
+_INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 _TYPES = {
     1: ProbeSetType.RESEQUENCING,
     2: ProbeSetType.GENOTYPING,

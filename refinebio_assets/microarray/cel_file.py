@@ -19,7 +19,7 @@ MOST_CELLS = 2**26
 """The largest arrays have 6.9 million cells (2680 x 2572)."""
 
 # Fields of a DAT header are separated by blanks or by the byte 0x14: "... HG_U95Av2.1sq ..."
-_CHIP_TYPE = re.compile(r"([^\s\x14]+)\.1sq\b")
+_CHIP_TYPE = re.compile(r"(?<![^\s\x14])([^\s\x14]{1,100})\.1sq\b")
 _SCAN_DATE = re.compile(r"\b\d\d/\d\d/\d\d \d\d:\d\d:\d\d\b")
 
 

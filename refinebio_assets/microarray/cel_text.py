@@ -50,7 +50,7 @@ _CELL_HEADERS = {
 _SHORTEST_CELL = 10  # "0 0 0 0 0" and a line feed
 _SHORTEST_PLACE = 4
 _LONGEST_LINE = 64 * 1024
-_INTEGER = re.compile(r"\d{1,9}")
+_INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class _Section(NamedTuple):
@@ -166,7 +166,7 @@ def _section(data: bytes, offset: int, name: str, path: Path | None) -> _Section
     if key != "CellHeader" or columns.split() != _CELL_HEADERS[name]:
         message = f"Expected CellHeader={' '.join(_CELL_HEADERS[name])}, found {shown_text(line)!r}."
         raise malformed_line(message, data, offset - 1, path)
-    return _Section(name, int(value), offset)
+    return _Section(name, int(value.strip()), offset)
 
 
 def _line(data: bytes, offset: int) -> tuple[bytes, int]:
@@ -174,7 +174,7 @@ def _line(data: bytes, offset: int) -> tuple[bytes, int]:
     end = data.find(b"\n", offset, offset + _LONGEST_LINE)
     if end < 0:
         end = min(len(data), offset + _LONGEST_LINE)
-    return data[offset:end].strip(), end + 1
+    return data[offset:end].strip(), min(end + 1, len(data))
 
 
 def _intensities(

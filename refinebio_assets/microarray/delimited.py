@@ -28,6 +28,7 @@ _DTYPES: dict[str, type[np.generic]] = {
     LETTER: np.uint8,
     TEXT: np.int32,
 }
+MOST_FIELDS = 256
 _LONGEST_TEXT_SHOWN = 60
 _PROBLEMS = {
     "fields": "has too few fields",
@@ -79,6 +80,9 @@ def read_rows(
     Raises:
         MalformedFileError: A line has too few fields or something that is no number; names the line.
     """
+    if len(fields) > MOST_FIELDS:
+        message = f"A line has {len(fields)} columns; more than {MOST_FIELDS} are not read."
+        raise malformed_line(message, data, start, path)
     stored = [kind for kind in fields if kind != SKIP]
     arrays = tuple(np.empty((most, 2) if kind == TEXT else most, dtype=_DTYPES[kind]) for kind in stored)
     end = len(data) if stop is None else stop

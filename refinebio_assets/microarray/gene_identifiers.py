@@ -26,6 +26,14 @@ class IdentifierType(StrEnum):
     UNIGENE = "unigene"
 
 
+VERSIONED_TYPES = frozenset(
+    (
+        *(IdentifierType.ENSEMBL_GENE, IdentifierType.ENSEMBL_TRANSCRIPT),
+        *(IdentifierType.REFSEQ, IdentifierType.GENBANK),
+    )
+)
+"""Their identifiers may carry a version behind a dot."""
+
 _ENSEMBL_GENE = (
     r"ENS[A-Z]{0,7}G[0-9]{11}"  # ENSG00000000003, ENSMUSG00000051951, MGP_C57BL6NJ_G0012345 is left to symbols
     r"|FBgn[0-9]{7}|WBGene[0-9]{8}"
@@ -126,12 +134,12 @@ def split_stable_version(identifier: str) -> tuple[str, str]:
 
 def bare_identifier(identifier: str, kind: IdentifierType) -> str:
     """An identifier as it is looked up: without the version that the databases of its type append, where it has one."""
-    if kind in {IdentifierType.ENSEMBL_GENE, IdentifierType.ENSEMBL_TRANSCRIPT}:
-        return split_stable_version(identifier)[0]
+    if kind not in VERSIONED_TYPES:
+        return identifier
     if kind in {IdentifierType.REFSEQ, IdentifierType.GENBANK}:
         found = _ACCESSION_VERSION.fullmatch(identifier)
         return found[1] if found else identifier
-    return identifier
+    return split_stable_version(identifier)[0]
 
 
 def turned_into_dates(identifiers: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError
-from refinebio_assets.microarray.gene_identifiers import IdentifierType, bare_identifier, is_control
+from refinebio_assets.microarray.gene_identifiers import VERSIONED_TYPES, IdentifierType, bare_identifier, is_control
 
 Names = NDArray[np.object_]
 
@@ -74,7 +74,7 @@ class Overlap:
     shared: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class IdentifierMap:
     """A mapping table: each row is a probe, transcript or gene with its names.
 
@@ -108,21 +108,32 @@ class IdentifierMap:
         return {gene: version for gene, version in pairs if version and SEPARATOR not in gene}
 
     def identifiers(self, kind: IdentifierType) -> set[str]:
-        """The distinct identifiers of a column."""
-        return {name for cell in self.columns[kind].tolist() for name in names_in(cell)}
+        """The distinct identifiers of a column; kept for the next sample of a platform."""
+        if kind not in self._identifiers:
+            self._identifiers[kind] = {name for cell in self.columns[kind].tolist() for name in names_in(cell)}
+        return self._identifiers[kind]
 
-    def overlap(self, identifiers: Iterable[str]) -> dict[IdentifierType, Overlap]:
-        """What the data's identifiers (controls left out) have in common with each column.
+    @cached_property
+    def _identifiers(self) -> dict[IdentifierType, set[str]]:
+        return {}
 
-        An identifier counts as found as it stands or, where its type has versions, without its version.
+    @cached_property
+    def _targets(self) -> dict[tuple[IdentifierType, IdentifierType], dict[str, tuple[str, ...]]]:
+        return {}
+
+    def overlap(self, identifiers: Iterable[str], *, with_controls: bool = False) -> dict[IdentifierType, Overlap]:
+        """What the data's identifiers have in common with each column.
+
+        An identifier counts as found as it stands or, where its type has versions, without its version. Controls are
+        left out, or else count as not found.
         """
-        distinct = {name for name in identifiers if name and not is_control(name)}
+        distinct = {name for name in identifiers if name and (with_controls or not is_control(name))}
         return {kind: _overlap(distinct, self.identifiers(kind), kind) for kind in self.columns}
 
     def targets(
         self, kind: IdentifierType, to: IdentifierType = IdentifierType.ENSEMBL_GENE
     ) -> dict[str, tuple[str, ...]]:
-        """For each identifier of a column the distinct names of its rows in another one, sorted.
+        """For each identifier of a column the distinct names of its rows in another one, sorted; kept, too.
 
         Raises:
             InputError: The table lacks a column.
@@ -130,13 +141,9 @@ class IdentifierMap:
         for wanted in (kind, to):
             if wanted not in self.columns:
                 raise self.lacks(wanted)
-        found: dict[str, set[str]] = {}
-        for cell, target in zip(self.columns[kind].tolist(), self.columns[to].tolist(), strict=True):
-            if cell and target:
-                names = names_in(target)
-                for name in names_in(cell):
-                    found.setdefault(name, set()).update(names)
-        return {name: tuple(sorted(targets)) for name, targets in found.items()}
+        if (kind, to) not in self._targets:
+            self._targets[kind, to] = _relation(self.columns[kind].tolist(), self.columns[to].tolist())
+        return self._targets[kind, to]
 
     def lacks(self, kind: IdentifierType) -> InputError:
         """The error for a column that the table does not have."""
@@ -218,7 +225,7 @@ class IdentifierMap:
                 version=f"{self.origin.version}+{other.origin.version}",
                 organism=self.origin.organism or other.origin.organism,
                 platform=self.origin.platform,
-                release=other.origin.release or self.origin.release,
+                release=" + ".join(filter(None, (self.origin.release, other.origin.release))),
             ),
             ignored=self.ignored + other.ignored,
             notes=(*self.notes, *other.notes, note),
@@ -232,9 +239,23 @@ def names_in(cell: str) -> Sequence[str]:
     return tuple(name for name in map(str.strip, cell.split(SEPARATOR)) if name)
 
 
+def _relation(cells: Sequence[str], targets: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for cell, target in zip(cells, targets, strict=True):
+        if cell and target:
+            names = names_in(target)
+            for name in names_in(cell):
+                found.setdefault(name, set()).update(names)
+    return {name: tuple(sorted(names)) for name, names in found.items()}
+
+
 def _overlap(data: set[str], column: set[str], kind: IdentifierType) -> Overlap:
-    found = {name if name in column else bare_identifier(name, kind) for name in data} & column
-    hits = sum(name in column or bare_identifier(name, kind) in column for name in data)
+    found = data & column
+    hits = len(found)
+    if kind in VERSIONED_TYPES:
+        without = [bare for name in data - found if (bare := bare_identifier(name, kind)) in column]
+        hits += len(without)
+        found |= set(without)
     return Overlap(
         of_data=hits / len(data) if data else 0.0,
         of_map=len(found) / len(column) if column else 0.0,

@@ -1,33 +1,27 @@
-"""The text of a submitter's table: encoding, the part of the file that is the table, delimiter, cells.
+"""The text of a submitter's table: the part of the file that is the table, its delimiter, its cells.
 
 What is decided is recorded as evidence; which column means what is :mod:`submitter_tables`' business.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError
-from refinebio_assets.microarray.compressed_bytes import BROKEN_FILE_REMEDY, Source, path_of, read_content
-
-LARGEST_TEXT_BYTES = 2**30
-"""GEO's largest series matrices have some 600 MB."""
+from refinebio_assets.microarray.compressed_bytes import BROKEN_FILE_REMEDY, Source, path_of
+from refinebio_assets.microarray.table_text import ANY_SPACES, SPOKEN, read_lines, split_line
 
 _DELIMITERS = ("\t", ";", ",")
 _LINES_LOOKED_AT = 400
 _MOST_COLUMNS = 100_000
-_MARKUP = re.compile(r"\s*<(?:!doctype|\?xml|html|head|body)", re.IGNORECASE)
 _BEGIN = re.compile(r"\"?!(?:[a-z_]+_)?(sample|series_matrix|platform|dataset)_table_begin\b", re.IGNORECASE)
 _END = re.compile(r"\"?!(?:[a-z_]+_)?(?:sample|series_matrix|platform|dataset)_table_end\b", re.IGNORECASE)
 _ENTITY = re.compile(r"\^\s*([A-Za-z]+)\s*=?\s*(.*)")
 _DESCRIPTION = re.compile(r"#\s*([^=\t]+?)\s*=\s*(.*)")
 _PREAMBLE = ("#", "!", "^")
-_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f]")
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +32,10 @@ class TableText:
         lines: Without line ends, blank lines and what surrounds the table; the header, if there is one, is the first.
         numbers: The 1-based line of each in the file.
         delimiter: What separates cells.
-        encoding: ``utf-8``, ``utf-16`` or ``latin-1``.
+        encoding: As :func:`~refinebio_assets.microarray.table_text.read_lines` names it.
         entity: The accession or name of the SOFT entity whose table it is, empty for other files.
         descriptions: What a SOFT file says about columns.
         evidence: What was found, for people.
-        quoted: Whether there are quotes.
     """
 
     lines: Sequence[str] = field(repr=False)
@@ -52,14 +45,10 @@ class TableText:
     entity: str
     descriptions: Mapping[str, str]
     evidence: tuple[str, ...]
-    quoted: bool
 
     def cells(self, row: int) -> list[str]:
         """The cells of a line, without blanks and quotes around them."""
-        line = self.lines[row]
-        if self.quoted and '"' in line:
-            return [cell.strip().strip('"').strip() for cell in _quoted_cells(line, self.delimiter)]
-        return [cell.strip() for cell in line.split(self.delimiter)]
+        return split_line(self.lines[row], self.delimiter)
 
 
 def read_table_text(source: Source, *, entity: str | None = None, kind: str = "sample") -> TableText:
@@ -75,11 +64,9 @@ def read_table_text(source: Source, *, entity: str | None = None, kind: str = "s
         MalformedFileError: It is no text, a web page, has no table, or the table is cut off.
     """
     path = path_of(source)
-    text, encoding, evidence = _decoded(read_content(source, largest=LARGEST_TEXT_BYTES), source)
-    if _MARKUP.match(text):
-        message = "This is a web page or XML, not a table."
-        raise MalformedFileError(message, path=path, line=1, remedy=BROKEN_FILE_REMEDY)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    decoded = read_lines(source)
+    lines = decoded.lines
+    evidence = [] if decoded.encoding.startswith("utf-8") else [f"the text is {decoded.encoding}"]
     name, begin, end, found = _table_lines(lines, source, entity, kind)
     evidence += found
     surrounding = range(begin) if found else range(len(lines))
@@ -89,37 +76,16 @@ def read_table_text(source: Source, *, entity: str | None = None, kind: str = "s
         message = "There is no line of a table."
         raise MalformedFileError(message, path=path, line=1, remedy="Give a table of identifiers and values.")
     delimiter = _delimiter([lines[at] for at in _spread(kept)], source, kept[0] + 1)
-    evidence.append(f"cells are separated by {_SPOKEN.get(delimiter, repr(delimiter))}")
+    evidence.append(f"cells are separated by {SPOKEN[delimiter]}s")
     return TableText(
         lines=[lines[at] for at in kept],
         numbers=[at + 1 for at in kept],
         delimiter=delimiter,
-        encoding=encoding,
+        encoding=decoded.encoding,
         entity=name,
         descriptions=descriptions,
         evidence=tuple(evidence),
-        quoted='"' in text,
     )
-
-
-_SPOKEN = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}
-
-
-def _decoded(content: bytes, source: Source) -> tuple[str, str, list[str]]:
-    marked = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
-    try:
-        text, encoding = content.decode(marked or "utf-8"), (marked or "utf-8").removesuffix("-sig")
-    except UnicodeDecodeError as error:
-        if marked:
-            message = f"The file says that it is {marked.removesuffix('-sig')}, and is not."
-            raise MalformedFileError(message, path=path_of(source), remedy=BROKEN_FILE_REMEDY) from error
-        text, encoding = content.decode("latin-1"), "latin-1"
-    control = _CONTROL_CHARACTERS.search(text)
-    if control:
-        line = text.count("\n", 0, control.start()) + 1
-        message = "This is no text: there is a control character."
-        raise MalformedFileError(message, path=path_of(source), line=line, remedy=BROKEN_FILE_REMEDY)
-    return text, encoding, [] if encoding == "utf-8" else [f"the text is {encoding}"]
 
 
 def _table_lines(lines: list[str], source: Source, entity: str | None, kind: str) -> tuple[str, int, int, list[str]]:
@@ -177,16 +143,9 @@ def _delimiter(lines: Sequence[str], source: Source, line: int) -> str:
         if separators >= _MOST_COLUMNS:
             message = f"A line has {separators + 1} cells."
             raise MalformedFileError(message, path=path_of(source), line=line, remedy="Give one column per sample.")
-    if not best and all(len(text.split(" ")) == 2 for text in lines):
-        return " "
+    if not best and all(len(text.split()) == 2 for text in lines):
+        return ANY_SPACES
     if not best:
         message = "The lines have one cell each; nothing separates an identifier from a value."
         raise MalformedFileError(message, path=path_of(source), line=line, remedy="Separate cells by tabs.")
     return best
-
-
-def _quoted_cells(line: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    except csv.Error:  # a cell longer than 128 kB, as after a quote that nothing closes
-        return line.split(delimiter)

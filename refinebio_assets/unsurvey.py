@@ -108,15 +108,20 @@ def _no_experiment(query: str, found: Resolution) -> RefinebioError:
     return InputError(found.message or f"{query} names no experiment.", remedy="Give one experiment's accession.")
 
 
-def belongings(workspace: Workspace, experiment: str) -> Belongings:
+def belongings(workspace: Workspace, experiment: str, *, after: Iterable[str] = ()) -> Belongings:
     """What removing an experiment would take along.
+
+    Args:
+        workspace: What it would be removed from.
+        experiment: Its own accession.
+        after: Experiments that will have been removed before it: samples that only they share with it go, too.
 
     Raises:
         NotFoundError: There is nothing of it, anywhere.
         ObjectStoreError: The store cannot be listed.
     """
     try:
-        removal = workspace.catalog.plan_removal(experiment)
+        removal = workspace.catalog.plan_removal(experiment, after=after)
     except NotFoundError:
         removal = None
     found = Belongings(

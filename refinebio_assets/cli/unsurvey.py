@@ -59,17 +59,17 @@ def unsurvey(
 
 
 def _previews(workspace: Workspace, queries: Sequence[str]) -> list[dict[str, Any]]:
-    """An item for each query; several names of one experiment are one item."""
+    """An item for each query, as if removed in this order; several names of one experiment are one item."""
     from refinebio_assets.unsurvey import belongings, experiment_named
 
     items: list[dict[str, Any]] = []
-    seen: set[str] = set()
+    seen: dict[str, None] = {}
     for query in queries:
         try:
             experiment = experiment_named(workspace.catalog, query)
             if experiment not in seen:
-                seen.add(experiment)
-                items.append(_item(query, "would_remove", belongings(workspace, experiment)))
+                items.append(_item(query, "would_remove", belongings(workspace, experiment, after=seen)))
+                seen[experiment] = None
         except RefinebioError as error:
             items.append(_problem(query, error))
     return items

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,13 +78,18 @@ class _Rows:
     original_file_ids: Sequence[int] = ()
 
 
-def plan_removal(session: Session, experiment: str) -> Removal:
+def plan_removal(session: Session, experiment: str, *, after: Iterable[str] = ()) -> Removal:
     """What forgetting an experiment would take along.
+
+    Args:
+        session: Where to read.
+        experiment: Its accession.
+        after: Experiments that will have been forgotten before it: what only they have too goes with this one.
 
     Raises:
         NotFoundError: Neither catalog nor ledger knows it.
     """
-    return _plan(session, experiment)[0]
+    return _plan(session, experiment, after=after)[0]
 
 
 def remove_experiment(session: Session, experiment: str) -> Removal:
@@ -115,13 +120,14 @@ def recorded_keys(session: Session, keys: Iterable[str]) -> set[str]:
     return {key for (key,) in rows_where_in(session, select(ComputedFile.key), ComputedFile.key, keys)}
 
 
-def _plan(session: Session, experiment: str, *, lock: bool = False) -> tuple[Removal, _Rows]:
+def _plan(session: Session, experiment: str, *, after: Iterable[str] = (), lock: bool = False) -> tuple[Removal, _Rows]:
     row = session.execute(select(Experiment.id, Experiment.title).where(Experiment.accession == experiment)).first()
     known = session.scalar(select(LedgerEntry.kind).where(LedgerEntry.accession == experiment))
     if row is None and known != LedgerKind.EXPERIMENT:
         message = f"Experiment {experiment} is not in the catalog."
         raise NotFoundError(message, remedy=f"See what is there: refinebio resolve {experiment}")
-    rows = _rows(session, row.id, lock=lock) if row is not None else _Rows()
+    forgotten = rows_where_in(session, select(Experiment.id), Experiment.accession, sorted(after))
+    rows = _rows(session, row.id, {id_ for (id_,) in forgotten}, lock=lock) if row is not None else _Rows()
     ledger = _ledger_entries(session, experiment, rows, lock=lock)
     history = select(func.count()).select_from(LedgerHistory)
     owned_by = select(Experiment.id, Experiment.accession)
@@ -150,10 +156,12 @@ def _shared(session: Session, rows: _Rows, heirs: Mapping[str, str]) -> dict[str
     return {sample: heirs.get(sample, owner) for sample, owner in sorted(map(tuple, found))}
 
 
-def _rows(session: Session, experiment_id: int, *, lock: bool) -> _Rows:
+def _rows(session: Session, experiment_id: int, forgotten: Collection[int], *, lock: bool) -> _Rows:
+    """What goes and changes once the experiments ``forgotten`` have handed their samples over."""
+    leaving = is_one_of(session, ExperimentSample.experiment_id, sorted({*forgotten, experiment_id}))
     other = (
         select(func.min(ExperimentSample.experiment_id))
-        .where(ExperimentSample.sample_id == Sample.id, ExperimentSample.experiment_id != experiment_id)
+        .where(ExperimentSample.sample_id == Sample.id, ~leaving)
         .scalar_subquery()
     )
     members = select(ExperimentSample.sample_id).where(ExperimentSample.experiment_id == experiment_id)
@@ -164,12 +172,14 @@ def _rows(session: Session, experiment_id: int, *, lock: bool) -> _Rows:
     heirs: dict[int, list[str]] = {}
     shared: list[int] = []
     for row in session.execute(query):
-        owned = row.owner_experiment_id == experiment_id
+        heir = min(experiment_id, experiment_id if row.other is None else row.other)
+        owner = heir if row.owner_experiment_id in forgotten else row.owner_experiment_id
+        owned = owner == experiment_id
         if owned and row.other is None:
             samples[row.id] = row.accession
             continue
         shared.append(row.id)
-        if owned:
+        if owned or row.owner_experiment_id in forgotten:
             heirs.setdefault(row.other, []).append(row.accession)
     file_ids, result_ids = _files(session, experiment_id, sorted(samples), lock=lock)
     return _Rows(

@@ -88,6 +88,18 @@ def run_json(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -
     return items
 
 
+@pytest.mark.parametrize("order", [(GONE, STAYS), (STAYS, GONE)])
+def test_what_is_shown_of_several_is_what_goes(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], order: tuple[str, str]
+) -> None:
+    planned = run_json(capsys, *order)
+    removed = run_json(capsys, *order, "--yes")
+    assert removed == [item | {"outcome": "removed"} for item in planned]
+    assert planned[0]["shared_samples"] == {"SRR0000002": order[1]}
+    assert planned[1]["shared_samples"] == {}
+    assert "SRR0000002" in planned[1]["samples"]
+
+
 @pytest.mark.parametrize("words", [(), ("--dry-run",)])
 def test_without_a_yes_it_only_shows_what_would_go(
     workspace: Workspace, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]

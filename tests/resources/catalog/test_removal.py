@@ -95,6 +95,22 @@ def test_nothing_of_an_experiment_without_shared_samples_is_left(catalog: Catalo
     assert {name: found for name, found in rows(catalog).items() if found} == {}
 
 
+def test_plans_of_several_foretell_what_goes_and_who_owns_what_stays(catalog: Catalog) -> None:
+    names = [f"SRP00000{number}" for number in range(1, 5)]
+    runs = {
+        "SRP000001": ["SRR0000001", "SRR0000002", "SRR0000003"],
+        "SRP000002": ["SRR0000002", "SRR0000003"],
+        "SRP000003": ["SRR0000003"],
+        "SRP000004": ["SRR0000002", "SRR0000003", "SRR0000004"],
+    }
+    record(catalog, *(study(name, [sample(run) for run in runs[name]]) for name in names))
+    order = ["SRP000001", "SRP000004", "SRP000002"]
+    plans = [catalog.plan_removal(name, after=order[:place]) for place, name in enumerate(order)]
+    assert plans[1].shared == {"SRR0000002": "SRP000002", "SRR0000003": "SRP000002"}
+    assert (plans[2].samples, plans[2].shared) == (("SRR0000002",), {"SRR0000003": "SRP000003"})
+    assert [catalog.remove_experiment(name) for name in order] == plans
+
+
 def test_a_plan_changes_nothing(catalog: Catalog) -> None:
     record(catalog, study("SRP000001"))
     before = rows(catalog)

@@ -52,8 +52,8 @@ class RStatus:
         return self.installed and self.rpy2 is not None
 
 
-def r_available() -> RStatus:
-    """Look for R, its packages and rpy2, without starting R in this process."""
+def r_available(*, packages: Sequence[str] = R_PACKAGES) -> RStatus:
+    """Look for R, these of its packages and rpy2, without starting R in this process."""
     rpy2 = _rpy2_version()
     if shutil.which("Rscript") is None:
         return RStatus(installed=False, rpy2=rpy2)
@@ -61,13 +61,13 @@ def r_available() -> RStatus:
         # R 4 writes its version to standard output, older ones to standard error.
         said = run_tool(["Rscript", "--version"], timeout_seconds=_QUERY_SECONDS)
         listed = run_tool(
-            ["Rscript", "--vanilla", "-e", _QUERY, *R_PACKAGES], timeout_seconds=_QUERY_SECONDS, env=_LOCALE
+            ["Rscript", "--vanilla", "-e", _QUERY, *packages], timeout_seconds=_QUERY_SECONDS, env=_LOCALE
         )
     except ToolError:
         return RStatus(installed=False, rpy2=rpy2)
     found = _VERSION.search(said.stdout + said.stderr)
-    packages = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines() if " " in line.strip())
-    return RStatus(installed=True, version=found[1] if found else None, rpy2=rpy2, packages=packages)
+    versions = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines() if " " in line.strip())
+    return RStatus(installed=True, version=found[1] if found else None, rpy2=rpy2, packages=versions)
 
 
 def write_txi_rds(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from refinebio_assets.cli.common import read_settings
 
-FILE_HELP = "File with one accession per line (a path or s3://bucket/key); # starts a comment."
+FILE_HELP = "File with one accession per line (a path, s3://bucket/key, or - for standard input); # starts a comment."
+STANDARD_INPUT = "-"
 
 
 def read_queries(arguments: Iterable[str], file: str | None) -> list[str]:
@@ -23,7 +25,7 @@ def read_queries(arguments: Iterable[str], file: str | None) -> list[str]:
 
     queries = [argument.strip() for argument in arguments]
     if file is not None:
-        queries += _listed(_read_list(file))
+        queries += read_lines(file)
     unique = list(dict.fromkeys(query for query in queries if query))
     if not unique:
         message = "No accession was given."
@@ -31,15 +33,22 @@ def read_queries(arguments: Iterable[str], file: str | None) -> list[str]:
     return unique
 
 
-def _listed(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        yield line.split("#", 1)[0].strip()
+def read_lines(file: str) -> list[str]:
+    """Accessions of a list file, with repeats, without blank lines and comments; ``-`` is standard input.
+
+    Raises:
+        InputError: It cannot be read, or is no text.
+    """
+    lines = (line.split("#", 1)[0].strip() for line in _read_list(file).splitlines())
+    return [line for line in lines if line]
 
 
 def _read_list(file: str) -> str:
     from refinebio_assets.domain.errors import InputError
 
     try:
+        if file == STANDARD_INPUT:
+            return sys.stdin.read().removeprefix("\N{BYTE ORDER MARK}")
         if file.startswith("s3://"):
             from resources.object_store import ObjectStore
 
@@ -49,4 +58,4 @@ def _read_list(file: str) -> str:
         return Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         message = f"The list of accessions cannot be read: {error}"
-        raise InputError(message, path=file) from error
+        raise InputError(message, path=file, remedy="Give a text file with one accession per line.") from error

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from refinebio_assets.cli.accession_lists import FILE_HELP, read_lines
 from refinebio_assets.cli.common import emit, json_option, read_settings
 from refinebio_assets.cli.ledger_views import (
     coverage_parts,
@@ -20,7 +19,7 @@ from refinebio_assets.cli.ledger_views import (
     resolution_table,
     status_parts,
 )
-from refinebio_assets.domain.errors import InputError, NotFoundError, UnsupportedAccessionError
+from refinebio_assets.domain.errors import NotFoundError, UnsupportedAccessionError
 
 if TYPE_CHECKING:
     from refinebio_assets.domain.vocabulary import SampleState
@@ -69,22 +68,17 @@ def status(
 
 @click.command()
 @click.argument("accessions", nargs=-1, metavar="[ACC]...")
-@click.option(
-    "--file",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="File with one accession per line; - for standard input.",
-)
+@click.option("--file", "file", help=FILE_HELP)
 @json_option
 @click.pass_context
-def resolve(context: click.Context, accessions: tuple[str, ...], file: Path | None, as_json: bool) -> None:
+def resolve(context: click.Context, accessions: tuple[str, ...], file: str | None, as_json: bool) -> None:
     """Any accession -> experiments, samples and other accessions, in the order asked.
 
     Only the catalog is asked, never the network.
 
     Exit status: 3 if one is not in the catalog, 2 if one is no accession; the others are shown all the same.
     """
-    queries = [*accessions, *(_lines(file) if file else [])]
+    queries = [*accessions, *(read_lines(file) if file else [])]
     if not queries:
         message = "Give at least one accession, or --file."
         raise click.UsageError(message)
@@ -106,24 +100,6 @@ def _open_catalog() -> Iterator[Catalog]:
         yield catalog
     finally:
         catalog.dispose()
-
-
-def _lines(file: Path) -> list[str]:
-    """Accessions of a file, without empty lines and comments.
-
-    Raises:
-        InputError: It cannot be read, or is no text.
-    """
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        message = "There is no such file."
-        raise InputError(message, path=file) from error
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The file cannot be read: {error}"
-        raise InputError(message, path=file, remedy="Give a text file with one accession per line.") from error
-    stripped = (line.split("#")[0].strip() for line in text.splitlines())
-    return [line for line in stripped if line]
 
 
 def _exit_status(resolutions: Iterable[Resolution]) -> int:

@@ -170,6 +170,9 @@ def test_resolve_reads_a_file_and_standard_input(
     path.write_text("# my study\nSRP000002\n\n  SRR0000001  # the first\n")
     items = run_json(capsys, "resolve", "SRP000001", "--file", str(path))["items"]
     assert [item["query"] for item in items] == ["SRP000001", "SRP000002", "SRR0000001"]
+    path.write_bytes("\ufeffSRP000002\r\nSRP000002\r\n".encode())  # as spreadsheets save lists
+    items = run_json(capsys, "resolve", "--file", str(path))["items"]
+    assert [(item["query"], item["outcome"]) for item in items] == [("SRP000002", "found")] * 2
     monkeypatch.setattr("sys.stdin", StringIO("SRP000002\n"))
     assert run_json(capsys, "resolve", "--file", "-")["items"][0]["query"] == "SRP000002"
 

@@ -13,7 +13,13 @@ from typing import Protocol
 
 from refinebio_assets.domain.accessions import SourceArchive
 from refinebio_assets.domain.discovery import DiscoveredStudy, SourceName
-from refinebio_assets.domain.errors import ArchiveError, InputError, RefinebioError
+from refinebio_assets.domain.errors import (
+    AccessControlledError,
+    ArchiveError,
+    InputError,
+    MalformedPayloadError,
+    RefinebioError,
+)
 from refinebio_assets.survey.discovery import (
     OVERLAP,
     OVERLAP_WITHOUT_DAYS,
@@ -178,7 +184,8 @@ class ArrayExpressStudies:
 class ArrayExpressChanges:
     """Days of change of known ArrayExpress studies, some at a time: the archive has no search by them.
 
-    ``offset`` of the cursor counts the studies that were asked for in this round.
+    ``offset`` of the cursor counts the studies that were asked for in this round. One that is not public any more, or
+    of which the archive tells nonsense, is left out: the round would never get beyond it.
     """
 
     archives: Archives
@@ -191,15 +198,18 @@ class ArrayExpressChanges:
         size = min(limit, LOOKUPS_PER_LOOK)
         accessions = self.known(cursor.offset, size)
         studies: dict[str, DiscoveredStudy] = {}
-        silent: list[str] = []
+        skipped: dict[str, tuple[str, ...]] = {}
         for accession in accessions:
-            info = self.archives.biostudies.info(accession)
+            try:
+                info = self.archives.biostudies.info(accession)
+            except (AccessControlledError, MalformedPayloadError) as error:
+                skipped[error.code] = (*skipped.get(error.code, ()), accession)
+                continue
             changed = _day_of_milliseconds((info or {}).get("modified"))
             if changed is None:
-                silent.append(accession)
+                skipped["no_day_of_change"] = (*skipped.get("no_day_of_change", ()), accession)
             else:
                 studies[accession] = DiscoveredStudy(accession=accession, changed=changed)
-        skipped = {"no_day_of_change": tuple(silent)} if silent else {}
         full = len(accessions) >= size
         following = DiscoveryCursor(until, cursor.offset + len(accessions) if full else 0)
         return Found(studies=studies, cursor=following, complete=not full, skipped=skipped)

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from refinebio_assets.domain.discovery import DiscoveredStudy, SourceName
-from refinebio_assets.domain.errors import InputError, TransientArchiveError
+from refinebio_assets.domain.errors import (
+    AccessControlledError,
+    ArchiveError,
+    InputError,
+    MalformedPayloadError,
+    TransientArchiveError,
+)
 from refinebio_assets.survey.discovery import DiscoveryCursor, Found, Wanted
 from refinebio_assets.survey.discovery_run import (
     ArrayExpressChanges,
@@ -145,6 +151,23 @@ def test_known_array_express_studies_are_looked_up_in_turn() -> None:
     assert sorted(second.studies) == ["E-MTAB-6", "E-MTAB-7"]
     assert second.skipped == {"no_day_of_change": ("E-MTAB-8",)}
     assert (second.complete, second.cursor.offset) == (True, 0)
+
+
+@pytest.mark.parametrize("kind", [AccessControlledError, MalformedPayloadError])
+def test_a_study_that_cannot_be_looked_up_does_not_hold_the_round_up(kind: type[ArchiveError]) -> None:
+    class OneIsPrivate(StudiesOfBioStudies):
+        def info(self, accession: str) -> dict[str, int] | None:
+            if accession == "E-MTAB-2":
+                message = "It is not public."
+                raise kind(message)
+            return super().info(accession)
+
+    known = [f"E-MTAB-{n}" for n in range(1, 5)]
+    source = ArrayExpressChanges(OneIsPrivate(), lambda offset, size: known[offset : offset + size])  # type: ignore[arg-type]
+    found = source.look(DiscoveryCursor(START), until=TODAY, limit=3)
+    assert list(found.studies) == ["E-MTAB-1", "E-MTAB-3"]
+    assert found.skipped == {kind.code: ("E-MTAB-2",)}
+    assert found.cursor.offset == 3
 
 
 def test_a_list_has_comments_blank_lines_and_repeats(tmp_path: Path) -> None:

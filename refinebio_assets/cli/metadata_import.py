@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 EXAMPLES_SHOWN = 20
 """Problems of each kind that the result shows; --report has all."""
 
+EXCERPT = (
+    "More terms became obsolete than the file has. If it is an excerpt, import the whole ontology again, and this file "
+    "with --partial."
+)
+"""Said of a file that may be an excerpt."""
+
 REPORT_COLUMNS = ("kind", "position", "sample", "message")
 _TEXT_COLUMNS = ("prefix", "file", "added", "changed", "unchanged", "gone", "message")
 
@@ -96,7 +102,8 @@ def _import_ontology(
         yield {"file": file, "prefix": None, "error": described, "message": str(error)}
         return
     for one in imported:
-        yield {"file": file, **asdict(one), "error": None, "message": None}
+        seems_partial = one.gone > one.added + one.changed + one.unchanged
+        yield {"file": file, **asdict(one), "error": None, "message": EXCERPT if seems_partial else None}
 
 
 @import_.command()

@@ -72,6 +72,16 @@ def test_ontologies_of_an_excerpt_are_chosen_by_prefix(catalog: Catalog, capsys:
     assert run(capsys, "ontology", file, "--prefix", "MONDO")[0] == 2
 
 
+def test_an_excerpt_that_is_not_called_one_is_remarked_on(catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "ontology", ONTOLOGY / "interneuron_CL_UBERON.obo.gz", "--prefix", "UBERON")
+    file = ONTOLOGY / "UBERON_liver.json.zst"
+    (item,) = run(capsys, "ontology", file, "--dry-run")[1]["items"]
+    assert item["gone"] > 236
+    assert "--partial" in item["message"]
+    (item,) = run(capsys, "ontology", file, "--dry-run", "--partial")[1]["items"]
+    assert (item["gone"], item["message"]) == (0, None)
+
+
 def test_keywords_are_imported_and_unknown_samples_listed(
     catalog: Catalog, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

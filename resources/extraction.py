@@ -2,14 +2,14 @@
 
 What a file is follows from its content, not from its name. Files come out flat in one folder, whatever folders the
 archive names; each is named with where it was. What cannot or must not be unpacked is refused one by one, with a
-reason. The folder appears when everything is in it. ``docs/extraction.md`` states the limits.
+reason. The folder appears when everything is in it; what a killed process leaves has a name by which it is swept up.
+``docs/extraction.md`` states the limits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import tempfile
 import unicodedata
 import zipfile
@@ -21,6 +21,7 @@ from typing import IO
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError
 from resources.archives.responses import looks_like_html
+from resources.object_store.temporary import temporary_folder
 from resources.tar_members import BLOCK, is_tar, tar_members
 from resources.unpacking import (
     PIECE_BYTES,
@@ -118,9 +119,7 @@ def extract(
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         message = "Files are extracted into a new folder only."
         raise InputError(message, path=into)
-    into.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{into.name}.", suffix=".extracting", dir=into.parent))
-    try:
+    with temporary_folder(into.parent, into.name) as scratch:
         files = scratch / "files"
         files.mkdir()
         unpacking = _Unpacking(files, into, scratch, archive.stat().st_size, limits or ExtractionLimits(), wanted)
@@ -128,8 +127,6 @@ def extract(
             _refuse_what_is_none(archive, file)
             unpacking.all_of(file, archive.name)
         files.replace(into)
-    finally:
-        shutil.rmtree(scratch)
     return unpacking.report()
 
 

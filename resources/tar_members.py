@@ -81,11 +81,16 @@ def tar_members(source: Source) -> Iterator[TarMember]:
             name=said.get(b"path", header.name).decode("utf-8", errors="replace"),
             data=data_of_member,
             refused=_why_refused(header, said),
-            is_folder=header.type == _FOLDER,
+            is_folder=header.type == _FOLDER or _is_old_folder(header),
         )
         data_of_member.skip()
         _read_exactly(source, -size % BLOCK)
         said = {}
+
+
+def _is_old_folder(header: _Header) -> bool:
+    """Before there were types, a folder was an empty file whose name ends in a slash."""
+    return header.type == b"\0" and not header.size and header.name.endswith(b"/")
 
 
 def _why_refused(header: _Header, said: dict[bytes, bytes]) -> str | None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from refinebio_assets.domain.errors import InputError, MalformedFileError
 from resources.extraction import ExtractionLimits, ExtractionReport, extract
+from resources.object_store.temporary import remove_abandoned
 from resources.unpacking import PIECE_BYTES
 
 CEL = b"[CEL]\nVersion=3\n" + bytes(range(256)) * 20
@@ -413,6 +414,25 @@ def test_memory_does_not_grow_with_the_archive(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 8 * PIECE_BYTES
+
+
+def test_what_a_killed_process_leaves_is_swept_up_with_other_leftovers(tmp_path):
+    archive = tmp_path / "GSE1_RAW.tar"
+    archive.write_bytes(tar_of(("GSM1.CEL", CEL), ("GSM2.CEL", CEL)))
+    child = os.fork()
+    if child == 0:
+        extract(archive, tmp_path / "out", wanted=lambda name: name == "GSM1.CEL" or os._exit(9))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert any(path.name == "GSM1.CEL" for path in tmp_path.rglob("*"))
+    assert remove_abandoned(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_a_folder_of_an_old_tar_is_no_file(tmp_path):
+    folder = tarfile.TarInfo("CEL/")
+    folder.type = tarfile.AREGTYPE
+    report = run(tmp_path, tar_with(folder))
+    assert (report.files, report.refused) == ((), ())
 
 
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):

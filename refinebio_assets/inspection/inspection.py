@@ -8,6 +8,7 @@ from pathlib import Path
 from refinebio_assets.domain.errors import InputError, MalformedFileError, RefinebioError
 from refinebio_assets.inspection import (
     affymetrix,
+    agilent,
     answers,
     ena,
     eutils,
@@ -34,6 +35,7 @@ from refinebio_assets.survey.geo_stream import BrokenStreamError
 DESCRIBERS: tuple[Describer, ...] = (
     *answers.DESCRIBERS,
     *affymetrix.DESCRIBERS,
+    *agilent.DESCRIBERS,
     *geo.DESCRIBERS,
     *ena.DESCRIBERS,
     *eutils.DESCRIBERS,

@@ -11,6 +11,8 @@ METHODS: dict[str, tuple[str, str]] = {
     "qn-target": ("quantiles:qn_target", "The distribution that quantile normalisation gives to samples."),
     "quantile-normalize": ("quantiles:quantile_normalize", "Give all samples of a matrix one distribution."),
     "scan": ("scan:scan", "Affymetrix CEL files to genes: SCAN and UPC, one array at a time."),
+    "convert-genes": ("convert_genes:convert_genes", "Values of probes, symbols … become values of Ensembl genes."),
+    "agilent": ("agilent:agilent", "Two-colour and one-colour arrays (Feature Extraction, GenePix), limma's way."),
     "compendium": ("compendium:compendium", "Arrays and RNA-seq in one matrix: filtered, imputed, normalised."),
 }
 """Command -> where it is (module:attribute below this package), and what it does. Imported when it is called."""

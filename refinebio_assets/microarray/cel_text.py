@@ -182,7 +182,8 @@ def _intensities(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.int16] | None, list[CelWarning], int]:
     """Intensities, standard deviations, pixels, what is odd, and where the cells end."""
     end = data.find(b"[", section.start)
-    most = min((len(data) if end < 0 else end) - section.start, len(data)) // _SHORTEST_CELL + 1
+    end = len(data) if end < 0 else end
+    most = min(data.count(b"\n", section.start, end) + 1, (end - section.start) // _SHORTEST_CELL + 1)
     statistics = (REAL, SHORT) if with_spot_statistics else (SKIP, SKIP)
     columns, count, end = read_rows(
         data, (INTEGER, INTEGER, REAL, *statistics), start=section.start, most=most, separators=BLANKS, path=path

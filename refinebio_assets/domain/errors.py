@@ -6,6 +6,7 @@
     ├── InputError                    the caller's input is wrong: file, line, remedy (exit 2)
     │   ├── MalformedFileError        a file is not what it claims to be
     │   ├── LowQualityError           a file can be read, but its measurements cannot be used
+    │   ├── UncertainTableError       a table can be read in several ways, and a person has to say in which
     │   ├── UnsupportedAccessionError a text is no accession of a grammar we know
     │   └── AmbiguousAccessionError   an accession names several experiments
     ├── NotFoundError                 nothing is known under that name (exit 3)
@@ -103,6 +104,39 @@ class LowQualityError(InputError):
     """A file can be read, but what was measured cannot be used (an array with too many zeros)."""
 
     code = "low_quality"
+
+
+class UncertainTableError(InputError):
+    """A table whose columns are not clear enough to take values from it.
+
+    Args:
+        message: What is doubtful.
+        path: The file.
+        line: 1-based line of the header.
+        remedy: What a person should look at.
+        confidence: Of the likeliest reading, 0 to 1.
+        evidence: What was found.
+    """
+
+    code = "uncertain_table"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | Path | None = None,
+        line: int | None = None,
+        remedy: str | None = None,
+        confidence: float = 0.0,
+        evidence: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, path=path, line=line, remedy=remedy)
+        self.confidence = confidence
+        self.evidence = evidence
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error with the likeliest reading's confidence, and what was found."""
+        return super().to_dict() | {"confidence": self.confidence, "evidence": list(self.evidence)}
 
 
 class UnsupportedAccessionError(InputError):

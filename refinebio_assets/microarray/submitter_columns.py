@@ -219,6 +219,15 @@ def has_header(first: Sequence[str], body: Sequence[ColumnContent]) -> tuple[boo
     return False, "the first line has numbers where the others have them: no header"
 
 
+def is_shifted_header(first: Sequence[str], width: int) -> bool:
+    """Whether the first line has a name for every column but the first."""
+    if len(first) != width - 1 or not all(first) or plain_name(first[0]) in ID_NAMES:
+        return False
+    if identifier_type(first[0]) in _UNMISTAKABLE:
+        return False
+    return not any(is_missing(cell) or number_of(cell, decimal_comma=True) is not None for cell in first)
+
+
 def choose_columns(columns: Sequence[ColumnContent], *, header: bool, samples: frozenset[str] = frozenset()) -> Choice:
     """Decide which column is which.
 

@@ -6,6 +6,7 @@ readings open is refused and says which columns there are, so that a person can 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from refinebio_assets.microarray.submitter_columns import (
     example_of,
     has_header,
     is_missing,
+    is_shifted_header,
     number_of,
     plain_name,
 )
@@ -192,15 +194,24 @@ def _layout(text: TableText, path: Path | None) -> _Layout:
     first = text.cells(0)
     rows = range(1, len(text.lines))
     looked_at = [text.cells(row) for row in rows[:: max(1, len(rows) // _ROWS_LOOKED_AT)]]
-    width = max([len(first), *map(len, looked_at)])
+    widths = Counter(_filled(row) for row in looked_at)
+    usual = max(widths, key=lambda width: (widths[width], width), default=len(first))
+    if is_shifted_header(first, usual):
+        why = "the first line has names and one cell less than the others: a header, as R writes it"
+        columns = _columns(["", *first], looked_at)
+        return _Layout(text=text, path=path, columns=columns, header=True, why=why)
+    width = max(usual, _filled(first))
     header, why = has_header(first, _columns([""] * width, looked_at))
-    names = first + [""] * (width - len(first))
-    if not header or not looked_at:
-        names, looked_at = [""] * width, [first, *looked_at]
-    elif len(first) == width - 1 and all(len(row) == width for row in looked_at):
-        names, why = ["", *first], f"{why}; it lacks the name of the first column, as R writes it"
-    header = header and len(rows) > 0
-    return _Layout(text=text, path=path, columns=_columns(names, looked_at), header=header, why=why)
+    if header and looked_at:
+        names = (first + [""] * width)[:width]
+        return _Layout(text=text, path=path, columns=_columns(names, looked_at), header=True, why=why)
+    columns = _columns([""] * width, [first, *looked_at])
+    return _Layout(text=text, path=path, columns=columns, header=False, why=why)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """How many cells there are up to the last one that is not empty; at least one."""
+    return next((at for at in range(len(cells), 0, -1) if cells[at - 1]), 1)
 
 
 def _columns(names: Sequence[str], rows: Sequence[list[str]]) -> list[ColumnContent]:

@@ -1,4 +1,4 @@
-"""How much metadata is harmonised: samples by field, and the submitters' keys that no rule takes."""
+"""How much metadata is harmonised: samples by field, and the submitters' keys that no rule takes or can read."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class MetadataCoverage:
         """Harmonised fields that at least one sample has."""
         return [FieldCoverage(field=one.field, num_samples=one.samples, share=one.share) for one in self.found.fields]
 
-    @strawberry.field(description="Keys that no rule takes, most frequent first.")
+    @strawberry.field(description="Keys that no rule takes or can read, most frequent first.")
     def unmatched_keys(self, first: int = 20) -> list[UnmatchedKey]:
-        """Keys that no rule takes."""
+        """Keys that no rule takes or can read."""
         return [UnmatchedKey(key=one.key, num_samples=one.samples) for one in self.found.unmatched[: at_most(first)]]
 
 

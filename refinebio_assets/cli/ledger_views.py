@@ -37,14 +37,14 @@ def overview_parts(overview: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def coverage_parts(name: str, coverage: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """Tables of one archive's, or experiment's, metadata: harmonised fields, and keys that no rule takes."""
+    """Tables of one archive's, or experiment's, metadata: harmonised fields, and keys that no rule can use."""
     from rich.text import Text
 
     fields = [[row["field"], row["samples"], f"{row['share']:.1%}"] for row in coverage["fields"]]
     yield Text(f"{name}: harmonised fields of {coverage['samples']} samples")
     yield _table(None, ["Field", "Samples", "Share"], fields)
     keys = [[row["key"], row["samples"]] for row in coverage["unmatched"][:KEYS_SHOWN]]
-    yield Text(f"{name}: keys that no rule takes, most frequent first")
+    yield Text(f"{name}: keys that no rule takes or can read, most frequent first")
     yield _table(None, ["Key", "Samples"], keys)
 
 

@@ -43,7 +43,8 @@ class Harmonization:
     Attributes:
         title: The sample's title, None if the metadata have none.
         values: At most one value per field, in the order of the fields' table.
-        unmatched_keys: Keys with a value that no rule took, as the submitter wrote them, sorted.
+        unmatched_keys: Keys with a value that no rule took or could read (``age: 10 DAG``), as the submitter wrote
+            them, sorted.
     """
 
     title: str | None
@@ -64,24 +65,26 @@ def harmonize(
     """
     found: dict[str, list[Reading]] = {}
     titles: list[Submitted] = []
-    unmatched: set[str] = set()
+    read: set[str] = set()
+    submitted_keys: set[str] = set()
     for index, (_, metadata) in enumerate(sources):
         for key, value in metadata.items():
             if _COMPANION.fullmatch(key) or is_placeholder(value):
                 continue
-            taken = [_submitted(rule, key, value, metadata, source=index) for rule in rules_of(key)]
-            if not taken:
-                unmatched.add(submitted_key(key))
-            titles.extend(submitted for submitted in taken if submitted.rule.field == TITLE)
-            for reading in (
-                each for submitted in taken if submitted.rule.field != TITLE for each in readings(submitted)
-            ):
-                found.setdefault(reading.field, []).append(reading)
+            submitted_keys.add(submitted_key(key))
+            for submitted in (_submitted(rule, key, value, metadata, source=index) for rule in rules_of(key)):
+                if submitted.rule.field == TITLE:
+                    titles.append(submitted)
+                    read.add(submitted.raw_key)
+                    continue
+                for reading in readings(submitted):
+                    found.setdefault(reading.field, []).append(reading)
+                    read.add(submitted.raw_key)
     values = (_harmonized(field, found[field]) for field in FIELD_KEYS if field in found)
     return Harmonization(
         title=_title(titles),
         values=with_terms(values, terms or {}),
-        unmatched_keys=tuple(sorted(unmatched)),
+        unmatched_keys=tuple(sorted(submitted_keys - read)),
     )
 
 

@@ -65,7 +65,7 @@ class FieldCoverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmatchedKey:
-    """A metadata key of submitters that no rule takes, and how many samples have it."""
+    """A metadata key of submitters that no rule takes or can read, and how many samples have it."""
 
     key: str
     samples: int

@@ -188,6 +188,13 @@ def test_an_accession_is_a_title_only_for_want_of_another():
     assert harmonize([("sample", {"sample name": "SRS1234567"})]).title == "SRS1234567"
 
 
+def test_keys_whose_values_cannot_be_read_are_reported_too():
+    metadata = {"Age": "10 DAG", "sex": "1", "time": "overnight", "sample age": "adult"}
+    assert harmonize([("sample", metadata)]).unmatched_keys == ("Age", "sex")
+    same_key = [("run", {"Age": "10 DAG"}), ("sample", {"Age": "3 weeks"})]
+    assert harmonize(same_key).unmatched_keys == ()
+
+
 def test_unmatched_keys_are_reported_as_submitted():
     metadata = {
         "characteristics_rna integrity_0_text": "8",

@@ -24,6 +24,7 @@ FEWEST_INTENSITIES = 4
 SMALLEST_SIGNAL = 1e-6
 """What limma gives where rounding would make a signal negative."""
 _HALF = 0.5
+_OTHER_METHOD = "Look at the scan, or use another background correction than normexp."
 _ZERO = 1e-18
 _MOST_NEWTON_STEPS = 100
 _LARGEST_DAMPING = 1e12
@@ -142,13 +143,13 @@ def fit_normexp(intensities: Floats, method: NormexpFit = NormexpFit.SADDLE) -> 
     seen = np.ascontiguousarray(intensities[~np.isnan(intensities)], dtype=np.float64)
     if len(seen) < FEWEST_INTENSITIES or not np.ptp(seen) > 0:
         message = f"{len(seen)} intensities, all of them equal or nearly none, do not tell signal from noise."
-        raise LowQualityError(message, remedy="Look at the scan, or use another background correction than normexp.")
+        raise LowQualityError(message, remedy=_OTHER_METHOD)
     parameters = _first_parameters(seen)
     try:
         converged, _, _ = _intensity_fits.fit_normexp(seen, parameters)
     except ValueError as error:
         message = "The intensities look like nothing that normexp knows: its likelihood has no value."
-        raise LowQualityError(message, remedy="Use another background correction than normexp.") from error
+        raise LowQualityError(message, remedy=_OTHER_METHOD) from error
     if method is NormexpFit.MLE:
         parameters, converged = _by_likelihood(seen, parameters)
     mu, log_sigma, log_alpha = parameters.tolist()
@@ -170,7 +171,11 @@ def _first_parameters(x: Floats) -> Floats:
     """Mean of the noise, logs of its deviation and of the signal's mean: where limma begins its search."""
     lowest, low, lower, highest = _quantiles(x, (0.0, 0.05, 0.1, 1.0))
     mu = low if low > lowest else lower if lower > lowest else lowest + 0.05 * (highest - lowest)
-    variance = float(np.mean((x[x < mu] - mu) ** 2))
+    noise = x[x < mu]
+    variance = float(np.mean((noise - mu) ** 2)) if len(noise) else 0.0
+    if not variance > 0:
+        message = "The faintest intensities are all equal: there is no noise to tell the signal from."
+        raise LowQualityError(message, remedy=_OTHER_METHOD)
     alpha = float(x.mean()) - mu
     return np.array([mu, np.log(variance) / 2, np.log(alpha if alpha > 0 else SMALLEST_SIGNAL)])
 

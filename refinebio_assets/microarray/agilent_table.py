@@ -154,10 +154,10 @@ class SpotTable:
                 message = f"The line has {len(cells)} fields, the header {len(self.columns)}."
                 raise self._wrong(message, line)
             for name, place in places.items():
-                if place >= len(cells):
+                if place >= len(cells) and name in numbers:
                     message = f"The line ends before the column {name!r}: it has {len(cells)} fields."
                     raise self._wrong(message, line)
-                cell = cells[place].strip()
+                cell = cells[place].strip() if place < len(cells) else ""
                 columns[name].append(self._number(cell, name, line) if name in numbers else cell)
         return {
             name: np.array(column, dtype=np.float64 if name in numbers else object) for name, column in columns.items()

@@ -138,7 +138,8 @@ def weighted_median(values: Floats, weights: Floats) -> float:
     ordered = values[counted][order]
     if not len(ordered):
         return np.nan
-    shares = np.cumsum(weights[counted][order]) / weights.sum()
+    sums = np.cumsum(weights[counted][order], dtype=np.longdouble)  # as R adds: the half is met to the last bit
+    shares = (sums.astype(np.float64) / np.float64(sums[-1])).astype(np.float64)
     place = int((shares < 0.5).sum())
     if shares[place] > 0.5 or place + 1 == len(ordered):
         return float(ordered[place])
@@ -146,7 +147,9 @@ def weighted_median(values: Floats, weights: Floats) -> float:
 
 
 def normalize_between_arrays(ratios: LogRatios, method: Between = Between.AQUANTILE) -> LogRatios:
-    """Make arrays comparable (limma's ``normalizeBetweenArrays``); a single array stays as it is.
+    """Make arrays comparable (limma's ``normalizeBetweenArrays``).
+
+    A single array stays as it is, but that ``quantile`` gives its two channels one distribution.
 
     Args:
         ratios: Arrays x spots.

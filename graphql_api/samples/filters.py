@@ -14,6 +14,8 @@ from graphql_api.metadata.filters import samples_with_keywords
 from graphql_api.organisms.filters import organism_ids, platform_ids
 from graphql_api.vocabulary import SampleState, SourceArchive, Technology
 from refinebio_assets.domain.accessions import mirror_name
+from refinebio_assets.domain.errors import InputError
+from refinebio_assets.domain.vocabulary import HARMONIZED_FIELDS
 from resources.catalog.models import (
     Experiment,
     ExperimentAlias,
@@ -145,7 +147,14 @@ def _members(accessions: Sequence[str]) -> Statement:
 
 
 def with_value(wanted: HarmonizedFilter) -> Statement:
-    """Keys of the samples with such a harmonised value."""
+    """Keys of the samples with such a harmonised value.
+
+    Raises:
+        InputError: There is no such field.
+    """
+    if wanted.field not in HARMONIZED_FIELDS:
+        message = f"{wanted.field!r} is no harmonised field."
+        raise InputError(message, remedy=f"These are: {', '.join(HARMONIZED_FIELDS)}.")
     table = SampleHarmonizedValue
     named = select(table.sample_id).where(table.field == wanted.field)
     if wanted.values is None:

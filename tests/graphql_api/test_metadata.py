@@ -104,7 +104,6 @@ def test_a_sample_has_its_keywords_with_their_terms(api: Api) -> None:
         (["CL:0000182", RIGHT_LOBE], [(1, 1), (1, 2)]),
         (["UBERON:9999999"], []),
         ([], []),
-        (["' OR 1=1 --"], []),
     ],
 )
 def test_samples_are_found_by_a_keyword_or_what_lies_below_it(
@@ -159,3 +158,16 @@ def test_statements_do_not_grow_with_samples(catalog: Catalog, tmp_path: Path) -
     with api.statements() as for_many:
         api.ask(METADATA, accessions=["SRP000001", "SRP000002"])
     assert len(for_many) <= len(for_one)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"keywords": ["UBERON:0002107", "liver"]}, "'liver' is no id of an ontology term"),
+        ({"keywords": ["' OR 1=1 --"]}, "is no id of an ontology term"),
+        ({"harmonized": [{"field": "tissue", "values": ["liver"]}]}, "'tissue' is no harmonised field"),
+    ],
+)
+def test_a_filter_that_could_find_nothing_is_an_error(api: Api, wanted: dict[str, Any], told: str) -> None:
+    error = api.error(SAMPLES, filter=wanted)
+    assert (error["extensions"]["code"], told in error["message"]) == ("bad_input", True)

@@ -65,7 +65,7 @@ _STRONG: tuple[tuple[ColumnRole, str], ...] = (
             "diff p ?val(?:ue)?, fold change, signal stdev of arrays"
         ),
     ),
-    (ColumnRole.BEADS, _words("(?:avg )?nbeads, bead count, (?:number|num|no) of beads, num beads")),
+    (ColumnRole.BEADS, _words("(?:avg )?nbeads, bead (?:count|num(?:ber)?)s?, (?:number|num|no) of beads, num beads")),
     (
         ColumnRole.STDERR,
         _words(
@@ -84,7 +84,7 @@ _STRONG: tuple[tuple[ColumnRole, str], ...] = (
 _WEAK: tuple[tuple[ColumnRole, str], ...] = (
     (
         ColumnRole.DETECTION,
-        _words("detection(?: p val(?:ue)?s)?, p val(?:ue)?s?, probability, p, pval detect(?:ion)?, detect, abs call p"),
+        _words("detection(?: p val(?:ue)?s| p)?, p val(?:ue)?s?, probability, p, pval detect(?:ion)?, detect"),
     ),
     (ColumnRole.BEADS, _words("beads, n beads, n")),
     (ColumnRole.STDERR, _words("se, sd, sem, error")),
@@ -98,7 +98,7 @@ _WEAK: tuple[tuple[ColumnRole, str], ...] = (
             "background, bg"
         ),
     ),
-    (ColumnRole.SIGNAL, _words("signals?, intensit(?:y|ies), raw, value, expression(?: value)?, mean, avg")),
+    (ColumnRole.SIGNAL, _words("signals?, intensit(?:y|ies), raw, value, expression(?: value)?, mean, avg, average")),
 )
 _SEPARATOR = r"(?:\s+[.:_|\-/]\s+|[.:_|\-/]|\s+)"
 

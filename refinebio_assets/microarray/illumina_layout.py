@@ -251,7 +251,8 @@ def _header(
             cells = [*cells[1:], ""]
             factors.append((0.95, "the header stands one column to the right of the rows"))
         others = [other for other in above if other < place][:1]
-        second = _aligned(lines[others[0]], delimiter, width)[0] if others and _may_name(lines[others[0]]) else None
+        joinable = bool(others) and delimiter != ANY_SPACES and _may_name(lines[others[0]])
+        second = _aligned(lines[others[0]], delimiter, width)[0] if joinable else None
         if second is not None and (joined := _joined(second, cells)):
             return joined, place + 1, [*factors, (0.95, f"names are in lines {others[0] + 1} and {place + 1}")]
         return tuple(cells), place + 1, factors

@@ -7,13 +7,14 @@ the bin of the background's fitted value (25 bins of equal size), and one share 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refinebio_assets.domain.errors import InputError
 from refinebio_assets.microarray import _scan, _scan_ranks
-from refinebio_assets.microarray.scan_design import Floats, ProbeDesign
+from refinebio_assets.microarray.scan_design import Floats
 from refinebio_assets.microarray.scan_noise import r_normal_numbers
 
 Bins = NDArray[np.uint8]
@@ -24,6 +25,18 @@ _WEIGHT_IN_VARIANCES = 0.01
 """Added to responsibilities when variances are estimated, so that no bin is without weight."""
 _TIE_BREAK = 1e-7
 _MOST_TIE_BREAKS = 10
+
+
+class LinearDesign(Protocol):
+    """A linear model of probes by their sequences: :class:`.scan_design.ProbeDesign`, or one of longer probes."""
+
+    def fitted(self, coefficients: Floats, /) -> Floats:
+        """The model's value of every probe."""
+        ...
+
+    def least_squares(self, y: Floats, weights: Floats, /) -> Floats:
+        """The coefficients that minimise the weighted squared residuals of ``y``."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +87,7 @@ def assign_bins(values: Floats) -> tuple[Bins, int]:
     raise InputError(message, remedy="Check that the probe table holds the whole chip.")
 
 
-def fit_mixture(y: Floats, design: ProbeDesign, *, threshold: float, as_scan_upc: bool) -> Mixture:
+def fit_mixture(y: Floats, design: LinearDesign, *, threshold: float, as_scan_upc: bool) -> Mixture:
     """Fit the mixture to the log2 intensities of some probes.
 
     Args:
@@ -122,7 +135,7 @@ class _State:
         return np.concatenate([self.shares, *self.coefficients, *self.variances])
 
 
-def _first_guess(y: Floats, design: ProbeDesign, *, as_scan_upc: bool) -> _State:
+def _first_guess(y: Floats, design: LinearDesign, *, as_scan_upc: bool) -> _State:
     """The darker half of the probes is background, the other signal; bins are those of the intensities themselves."""
     bins, tie_breaks = assign_bins(y)
     middle = len(y) // 2 - 2  # SCAN.UPC: the value at rank floor(n / 2) - 1, counted from 1
@@ -134,7 +147,7 @@ def _first_guess(y: Floats, design: ProbeDesign, *, as_scan_upc: bool) -> _State
     return _State(_shares(background), coefficients, _variances(y, fitted, weights, bins), fitted, bins, tie_breaks)
 
 
-def _improved(state: _State, y: Floats, design: ProbeDesign) -> _State:
+def _improved(state: _State, y: Floats, design: LinearDesign) -> _State:
     """One round of expectation and maximisation; bins follow the new background before the signal is fitted."""
     background = np.empty(len(y))
     _scan.responsibilities(y, *state.fitted, state.bins, background, state.variances, state.shares)

@@ -13,6 +13,7 @@ from graphql_api.siblings import Siblings
 from graphql_api.vocabulary import Technology
 
 if TYPE_CHECKING:
+    from graphql_api.platform_references.types import PlatformReference
     from graphql_api.transcriptome_indices.types import TranscriptomeIndex
 
 
@@ -76,3 +77,15 @@ class Platform(Node):
         """Samples measured on it, in any state."""
         found = self.siblings.load("num_samples", lambda nodes: loaders.platform_sample_counts(reader_of(info), nodes))
         return found.get(self.key, 0)
+
+    @strawberry.field(description="Its references (probes, genes), current ones first; arrays only.")
+    def references(
+        self, info: Info
+    ) -> list[Annotated[PlatformReference, strawberry.lazy("graphql_api.platform_references.types")]]:
+        """Its references, current ones first."""
+        from graphql_api.platform_references.loaders import references_of_platforms
+
+        found = self.siblings.load(
+            "references", lambda nodes: references_of_platforms(reader_of(info), [node.key for node in nodes])
+        )
+        return found.get(self.key, [])

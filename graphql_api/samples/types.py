@@ -19,6 +19,8 @@ from graphql_api.metadata.types import SampleAttribute, SampleKeyword
 from graphql_api.nodes import Node
 from graphql_api.organisms.loaders import organisms_by_key, platforms_by_key
 from graphql_api.organisms.types import Organism, Platform
+from graphql_api.platform_references import loaders as references
+from graphql_api.platform_references.types import DetectedPlatform
 from graphql_api.samples import loaders
 from graphql_api.siblings import Siblings
 from graphql_api.vocabulary import SampleState, SourceArchive, Technology
@@ -85,13 +87,21 @@ class Sample(Node):
         )
         return None if self.organism_key is None else found.get(self.organism_key)
 
-    @strawberry.field(description="The instrument or array design.")
+    @strawberry.field(description="The instrument or array design, as submitted.")
     def platform(self, info: Info) -> Platform | None:
         """The instrument or array design."""
         found = self.siblings.load(
             "platform", lambda all_: platforms_by_key(reader_of(info), [sample.platform_key for sample in all_])
         )
         return None if self.platform_key is None else found.get(self.platform_key)
+
+    @strawberry.field(description="The array that its raw file shows, once it was read; sequenced samples have none.")
+    def detected_platform(self, info: Info) -> DetectedPlatform | None:
+        """The array that its raw file shows."""
+        found = self.siblings.load(
+            "detected_platform", lambda all_: references.detected_of_samples(reader_of(info), _keys(all_))
+        )
+        return found.get(self.key)
 
     @strawberry.field(description="Harmonised metadata with provenance.")
     def harmonized(self, info: Info) -> list[HarmonizedValue]:

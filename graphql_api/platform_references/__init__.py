@@ -1,0 +1,1 @@
+"""References of array platforms, and the arrays that raw files show."""

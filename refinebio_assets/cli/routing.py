@@ -12,6 +12,7 @@ from refinebio_assets.cli.common import progress, read_settings
 from refinebio_assets.cli.items import ItemPrinter
 
 if TYPE_CHECKING:
+    from refinebio_assets.survey.sources import Route
     from resources.catalog import Catalog, LedgerRow, Resolution
     from resources.settings import Settings
 
@@ -83,12 +84,11 @@ def _routes(queries: Sequence[str], catalog: Catalog | None) -> Iterator[dict[st
 
 def _route(query: str, resolution: Resolution | None, entries: dict[str, LedgerRow]) -> dict[str, Any]:
     from refinebio_assets.domain.errors import RefinebioError
-    from refinebio_assets.survey.sources import route
 
     item: dict[str, Any] = {"query": query, "outcome": "routed", "type": None, "source": None, "partition": None}
     item |= {"known": False, "state": None, "message": None, "exit_status": 0}
     try:
-        found = route(query)
+        found = _found_route(query, resolution)
     except RefinebioError as error:
         return item | {"outcome": error.code, "message": str(error), "exit_status": error.exit_status}
     experiments = resolution.experiments if resolution is not None else []
@@ -101,3 +101,21 @@ def _route(query: str, resolution: Resolution | None, entries: dict[str, LedgerR
     elif partition is None:
         item["message"] = "The archive is asked which experiment it belongs to."
     return item
+
+
+def _found_route(query: str, resolution: Resolution | None) -> Route:
+    """Where a query leads by its grammar; a name without one, as of an ArrayExpress assay, if the catalog knows it.
+
+    Raises:
+        UnsupportedAccessionError: It follows no grammar, and the catalog does not know it.
+    """
+    from refinebio_assets.domain.errors import UnsupportedAccessionError
+    from refinebio_assets.survey.sources import Route, route, source_of
+
+    try:
+        return route(query)
+    except UnsupportedAccessionError:
+        if resolution is None or not resolution.experiments:
+            raise
+        source = source_of(resolution.experiments[0])
+        return Route(query=query, type=resolution.type or "sample", source=source, partition=None)

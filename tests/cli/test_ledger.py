@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from refinebio_assets.cli.main import main
+from refinebio_assets.domain.accessions import SourceArchive
 from refinebio_assets.domain.vocabulary import SampleState
 from resources.catalog import Catalog
 from resources.settings import get_settings
-from tests.resources.catalog.studies import CONTROLLED, change, sample, study
+from tests.resources.catalog.studies import CONTROLLED, array, change, sample, series, study
 
 
 @pytest.fixture(autouse=True)
@@ -186,3 +187,14 @@ def test_resolve_names_a_file_it_cannot_read(
         path.write_bytes(content)
     error = run_json(capsys, "resolve", "--file", str(path), status=2)["error"]
     assert (error["code"], error["file"]) == ("bad_input", str(path))
+
+
+def test_a_dry_run_knows_the_names_of_samples_that_follow_no_grammar(
+    catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assay = array("E-MTAB-1-chip_1")
+    catalog.record_survey(series("E-MTAB-1", [assay], source=SourceArchive.ARRAY_EXPRESS), metadata_sha256="a" * 64)
+    known, unknown = run_json(capsys, "survey", "--dry-run", "E-MTAB-1-chip_1", "E-MTAB-1-chip_2", status=2)["items"]
+    assert (known["outcome"], known["partition"], known["known"]) == ("routed", "E-MTAB-1", True)
+    assert (known["source"], known["state"]) == ("ARRAY_EXPRESS", "surveyed")
+    assert unknown["outcome"] == "unsupported_accession"

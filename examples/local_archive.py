@@ -132,6 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8642, help="port on 127.0.0.1 (default: 8642; 0 for any free one)")
     parser.add_argument("--root", type=Path, action="append", help="folder of studies (default: the bundled ones)")
     options = parser.parse_args(arguments)
+    for root in options.root or ():
+        if not root.is_dir():
+            parser.error(f"there is no folder {root}")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with LocalArchive(options.root or BUNDLED_STUDIES).serve(port=options.port) as archive:
         _log.info("Serving on %s - set REFINEBIO_ARCHIVE_MIRROR_URL to it. Stop with Ctrl-C.", archive.url)

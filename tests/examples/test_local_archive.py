@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from examples.local_archive import Fault, LocalArchive
+from examples.local_archive import Fault, LocalArchive, main
 from examples.synthetic import SyntheticStudy, fastq_folder, simulated_reads
 
 CONTENT = gzip.compress(os.urandom(5000), mtime=0)
@@ -236,3 +236,10 @@ def test_simulated_pairs_come_from_both_strands_of_their_transcript():
     assert (first, second) == simulated_reads({"AT1G01010.1": transcript}, pairs=20, read_length=50)
     with pytest.raises(ValueError, match="50 bases"):
         simulated_reads({"short": "ACGT"}, pairs=1, read_length=50)
+
+
+def test_a_folder_that_is_not_there_is_bad_usage(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--root", str(tmp_path / "nowhere")])
+    assert caught.value.code == 2
+    assert f"there is no folder {tmp_path / 'nowhere'}" in capsys.readouterr().err

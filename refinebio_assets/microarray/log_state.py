@@ -254,7 +254,8 @@ def _logarithms(evidence: ScaleEvidence) -> Verdict:
         return told
     if evidence.maximum > _LARGEST_NATURAL:
         return _beyond_natural(evidence, reaches)
-    if likely == [Scale.LOG10]:
+    surely_no_ratios = evidence.negative < 0.05 and evidence.maximum >= 3 and evidence.values >= _FEW_VALUES
+    if likely == [Scale.LOG10] and surely_no_ratios:
         return Scale.LOG10, 0.8, f"{reaches}: logarithms to base 10"
     fits = f"this fits {' and '.join(likely)}" if likely else "neither intensities nor their logarithms do so"
     return Scale.UNKNOWN, 0.7, f"{reaches}: {fits}"

@@ -105,6 +105,11 @@ def test_ratios_of_two_channels_and_their_logarithms_are_ratios(seed, spread, sh
     assert log_state(2**logs).scale is Scale.RATIO
 
 
+def test_a_handful_of_lopsided_ratios_is_not_taken_for_logarithms_to_base_10():
+    numbers = [-1.02, -0.4, 0.3, 0.9, 1.1, 1.2, 1.3, 1.6, 2.1, 2.95]
+    assert log_state(numbers).scale in {Scale.RATIO, Scale.UNKNOWN}
+
+
 @pytest.mark.parametrize(
     ("what", "numbers"),
     [

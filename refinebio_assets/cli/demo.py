@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from resources.settings import Settings
 
 STUDY = "SRP010938"
+SERIES = "GSE1074"
 SAMPLE_STEPS = {"discovered": 0, "surveyed": 0, "downloaded": 1, "quantified": 2}
 
 
@@ -37,7 +38,8 @@ def demo(serving: bool, as_json: bool) -> None:
     """Offline end-to-end run: a real RNA-seq study from accession to gene expression.
 
     Arabidopsis thaliana infected with Pseudomonas (SRP010938, Howard et al. 2013): 5 paired-end samples, reads of
-    the first 100 kb of each chromosome. Run again, it finds everything done.
+    the first 100 kb of each chromosome. Then a real GEO series (GSE1074, two platforms of mouse arrays) is surveyed.
+    Run again, it finds everything done.
     """
     started = time.monotonic()
     say(
@@ -73,14 +75,18 @@ def bundled_archive() -> Iterator[Settings]:
 
 def _run(settings: Settings, *, as_json: bool) -> dict[str, Any]:
     from refinebio_assets.bundled_studies import claim_catalog
-    from refinebio_assets.runs import ingest_experiment, open_session
+    from refinebio_assets.runs import ingest_experiment, open_session, survey_experiment
 
     with open_session(settings) as session:
         claim_catalog(session.catalog, settings)
         before = fingerprints(session.catalog)
         with progress("Starting", total=None, as_json=as_json) as bar, followed(session.catalog, bar):
             failures = ingest_experiment(session, STUDY, early=False, report=bar.describe)
-        return summarize(session, before, [str(failure) for failure in failures])
+            bar.describe(f"{SERIES}: asking the archives")
+            failed = survey_experiment(session, SERIES)
+        everything = [*failures, *([failed] if failed is not None else [])]
+        summary = summarize(session, before, [str(failure) for failure in everything])
+        return summary | {"series": describe_series(session)}
 
 
 def fingerprints(catalog: Catalog) -> dict[str, str | None]:
@@ -138,6 +144,21 @@ def summarize(session: Session, before: dict[str, str | None], failures: Sequenc
     }
 
 
+def describe_series(session: Session) -> dict[str, Any]:
+    """What the survey of the GEO series recorded: its platforms with the state and reason of their samples."""
+    catalog = session.catalog
+    entries = catalog.ledger.of_experiment(SERIES)
+    statuses = catalog.sample_statuses([entry.accession for entry in entries])
+    groups: dict[tuple[str, str], list[str]] = {}
+    for status in statuses.values():
+        groups.setdefault((status.platform or "", status.state.value), []).append(status.message)
+    rows = [
+        {"platform": platform, "samples": len(messages), "state": state, "why": messages[0]}
+        for (platform, state), messages in sorted(groups.items())
+    ]
+    return {"experiment": SERIES, "title": catalog.titles([SERIES]).get(SERIES, ""), "platforms": rows}
+
+
 def peak_memory() -> int:
     """Peak resident memory in bytes of the largest process so far: this one or a program it ran."""
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -151,6 +172,9 @@ def describe(summary: dict[str, Any], settings: Settings, *, serving: bool) -> s
     columns = ["sample", "title", "state", "reads", "mapped_percent"]
     lines = ["", f"{STUDY}  {summary['title']}", "", table(summary["samples"], columns), ""]
     lines += ["Files", *(f"  {file}" for file in summary["files"]), ""]
+    series = summary["series"]
+    lines += [f"{series['experiment']}  {series['title']} (surveyed)", ""]
+    lines += [table(series["platforms"], ["platform", "samples", "state", "why"]), ""]
     lines += [f"Failed: {failure}" for failure in summary["failures"]]
     lines += ["Look further", *(f"  {line}" for line in _further(settings, serving=serving)), ""]
     kept = sum(not sample["quantified_now"] for sample in summary["samples"])
@@ -168,7 +192,7 @@ def _further(settings: Settings, *, serving: bool) -> list[str]:
     program = program_name()
     commands = [
         (f"{program} status {STUDY}", "every sample, its state and why"),
-        (f"{program} resolve SRR446027", "any accession"),
+        (f"{program} resolve SRR446027 E-GEOD-1074", "any accession, as any archive calls it"),
         (f"{program} dev", "Dagster UI and GraphQL API"),
     ]
     when = "" if serving else f"  (after `{program} dev`)"

@@ -223,6 +223,9 @@ def _publication(archives: Archives, accession: str, pubmed_id: str | None) -> d
         return None
     try:
         return archives.ncbi.publication(pubmed_id)
+    except ArchiveNotFoundError as error:
+        _log.debug("%s names a publication that there is not: %s", accession, error)
+        return None
     except ArchiveError as error:
         _log.warning("The publication of %s could not be looked up: %s", accession, error)
         return None

@@ -308,3 +308,12 @@ def test_indices_of_both_lengths_are_in_the_catalog(demo):
             assert info is not None
             assert index_folder(demo, length.value).name == info.sha256
             assert demo.objects / info.key_prefix == index_folder(demo, length.value)
+
+
+def test_a_geo_series_is_surveyed_with_a_reason_for_every_sample(demo: Installation, printed: dict) -> None:
+    assert printed["series"]["experiment"] == "GSE1074"
+    told = {row["state"]: (row["samples"], row["why"]) for row in printed["series"]["platforms"]}
+    assert {state: samples for state, (samples, _) in told.items()} == {"surveyed": 12, "unsupported_platform": 12}
+    assert "two-colour" in told["unsupported_platform"][1]
+    (item,) = demo.json("resolve", "E-GEOD-1074")["items"]
+    assert (item["outcome"], item["experiments"], len(item["samples"])) == ("found", ["GSE1074"], 24)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import tarfile
-import zlib
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from refinebio_assets.domain.errors import MalformedPayloadError
+from resources.tar_members import tar_members
+from resources.unpacking import PIECE_BYTES, DecompressedSource, ExtractionLimits, Source, UnpackingError
 
 LARGEST_DOCUMENT_BYTES = 2 * 1024**3
 """A MINiML document describes samples; those of GEO's largest series have some 100 MB."""
 
 MOST_MEMBERS = 1_000_000
 """Members that are looked at before the document must have come; there is one per sample and platform beside it."""
-
-_PIECE_BYTES = 1 << 20
 
 
 def unpack_family(archive: Path, name: str, *, url: str) -> Path:
@@ -39,14 +38,12 @@ def unpack_family(archive: Path, name: str, *, url: str) -> Path:
     destination = archive.with_name(name)
     fresh = archive.with_name(f"{name}.part")
     try:
-        with tarfile.open(archive, mode="r|gz") as members, fresh.open("wb") as file:
-            _copy(_document(members, name, url), file, url)
+        with archive.open("rb") as packed, fresh.open("wb") as file:
+            _copy(_document(packed, name, url), file, url)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(destination)
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the archive
+    except UnpackingError as error:
         message = f"The archive is broken ({error}): {url}"
         raise MalformedPayloadError(message, url=url) from error
     finally:
@@ -55,27 +52,22 @@ def unpack_family(archive: Path, name: str, *, url: str) -> Path:
     return destination
 
 
-def _document(members: tarfile.TarFile, name: str, url: str) -> IO[bytes]:
-    for number, member in enumerate(members):
-        if number >= MOST_MEMBERS:
-            break
-        if not member.isreg() or PurePosixPath(member.name).name != name:
-            continue
-        if member.size > LARGEST_DOCUMENT_BYTES:
-            message = f"{name} has {member.size} bytes, more than any series needs: {url}"
-            raise MalformedPayloadError(message, url=url)
-        content = members.extractfile(member)
-        if content is not None:
-            return content
+def _document(packed: Source, name: str, url: str) -> Source:
+    """The content of the document's member; what stands before it is passed over."""
+    members = tar_members(DecompressedSource(packed, "gzip", ExtractionLimits()))
+    for member in islice(members, MOST_MEMBERS):
+        plain = member.refused is None and not member.is_folder
+        if plain and PurePosixPath(member.name).name == name:
+            return member.data
     message = f"The archive does not hold {name}: {url}"
     raise MalformedPayloadError(message, url=url)
 
 
-def _copy(content: IO[bytes], file: IO[bytes], url: str) -> None:
+def _copy(content: Source, file: IO[bytes], url: str) -> None:
     copied = 0
-    while piece := content.read(_PIECE_BYTES):
+    while piece := content.read(PIECE_BYTES):
         copied += len(piece)
         if copied > LARGEST_DOCUMENT_BYTES:
-            message = f"The archive's document does not end: {url}"
+            message = f"The archive's document has more than {LARGEST_DOCUMENT_BYTES} bytes: {url}"
             raise MalformedPayloadError(message, url=url)
         file.write(piece)

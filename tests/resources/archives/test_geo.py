@@ -6,6 +6,7 @@ import gzip
 import io
 import shutil
 import tarfile
+import tracemalloc
 from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -403,6 +404,19 @@ def test_a_document_that_breaks_off_is_malformed(tmp_path):
 
 def test_a_document_of_absurd_size_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("resources.archives.miniml_archive.LARGEST_DOCUMENT_BYTES", 10)
-    with pytest.raises(MalformedPayloadError, match="more than any series needs"):
+    with pytest.raises(MalformedPayloadError, match="more than 10 bytes"):
         unpack(tar(("GSE1_family.xml", b"x" * 11)), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_header_of_absurd_size_is_refused_before_it_is_in_memory(tmp_path):
+    header = tarfile.TarInfo("records")
+    header.type, header.size = tarfile.XHDTYPE, 32 * 2**20
+    content = gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + bytes(header.size))
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedPayloadError, match="limit: a header has more than"):
+            unpack(content, tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()

@@ -379,9 +379,13 @@ static double saddle_log_density(double x, double mu, double sigma2, double alph
     return density;
 }
 
+/* Scanners count: of 40,000 intensities some thousand are distinct. Each is computed once, the sum runs over all. */
 typedef struct {
-    const double *x;
+    const double *distinct;
+    Py_ssize_t count;
+    const int64_t *codes;
     Py_ssize_t n;
+    double *densities; /* room for one per distinct intensity */
     int evaluations;
 } Intensities;
 
@@ -389,8 +393,9 @@ typedef struct {
 static double deviance(Intensities *data, const double *parameters) {
     const double sigma = exp(parameters[1]), alpha = exp(parameters[2]);
     double sum = 0.0;
-    for (Py_ssize_t i = 0; i < data->n; i++)
-        sum += saddle_log_density(data->x[i], parameters[0], sigma * sigma, alpha);
+    for (Py_ssize_t k = 0; k < data->count; k++)
+        data->densities[k] = saddle_log_density(data->distinct[k], parameters[0], sigma * sigma, alpha);
+    for (Py_ssize_t i = 0; i < data->n; i++) sum += data->densities[data->codes[i]];
     data->evaluations++;
     return isfinite(sum) ? -2.0 * sum : NO_VALUE;
 }
@@ -493,24 +498,33 @@ static int minimise(Intensities *data, double *parameters, double *lowest_value)
     return data->evaluations <= MOST_EVALUATIONS;
 }
 
+static int are_places(const int64_t *codes, Py_ssize_t n, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (codes[i] < 0 || codes[i] >= count) return 0;
+    return 1;
+}
+
 static PyObject *py_fit_normexp(PyObject *Py_UNUSED(module), PyObject *args) {
-    PyObject *objects[2];
-    if (!PyArg_ParseTuple(args, "OO", &objects[0], &objects[1])) return NULL;
-    const Argument expected[2] = {vector("x", 0), vector("parameters", 1)};
-    Py_buffer views[2];
-    if (get_arrays(objects, expected, 2, views) < 0) return NULL;
-    Intensities data = {views[0].buf, length_of(&views[0]), 0};
+    PyObject *objects[3];
+    if (!PyArg_ParseTuple(args, "OOO", &objects[0], &objects[1], &objects[2])) return NULL;
+    const Argument expected[3] = {vector("distinct", 0), {"codes", 'q', 1, 0}, vector("parameters", 1)};
+    Py_buffer views[3];
+    if (get_arrays(objects, expected, 3, views) < 0) return NULL;
+    Intensities data = {views[0].buf, length_of(&views[0]), views[1].buf, length_of(&views[1]), NULL, 0};
     double value = 0.0;
     int outcome = 0;
-    if (length_of(&views[1]) != PARAMETERS) {
-        PyErr_SetString(PyExc_ValueError, "there are three parameters");
+    if (length_of(&views[2]) != PARAMETERS || !are_places(data.codes, data.n, data.count)) {
+        PyErr_SetString(PyExc_ValueError, "codes must be places among distinct intensities, parameters three");
+    } else if ((data.densities = malloc(((size_t)data.count + 1) * sizeof(double))) == NULL) {
+        PyErr_NoMemory();
     } else {
         Py_BEGIN_ALLOW_THREADS
-        outcome = minimise(&data, views[1].buf, &value);
+        outcome = minimise(&data, views[2].buf, &value);
         Py_END_ALLOW_THREADS
         if (outcome < 0) PyErr_SetString(PyExc_ValueError, "the likelihood has no value at the first parameters");
     }
-    release_arrays(views, 2);
+    free(data.densities);
+    release_arrays(views, 3);
     if (PyErr_Occurred()) return NULL;
     return Py_BuildValue("Odi", outcome ? Py_True : Py_False, value, data.evaluations);
 }
@@ -595,7 +609,7 @@ static PyObject *py_normexp_signal(PyObject *Py_UNUSED(module), PyObject *args) 
 static PyMethodDef METHODS[] = {
     {"lowess", py_lowess, METH_VARARGS, "lowess(x, y, span, iterations, delta, fitted): x ascending"},
     {"weighted_lowess", py_weighted_lowess, METH_VARARGS, "weighted_lowess(x, y, weights, span, iterations, delta, fitted)"},
-    {"fit_normexp", py_fit_normexp, METH_VARARGS, "fit_normexp(x, parameters) -> converged, deviance, evaluations"},
+    {"fit_normexp", py_fit_normexp, METH_VARARGS, "fit_normexp(distinct, codes, parameters) -> converged, deviance, evaluations"},
     {"normexp_likelihood", py_normexp_likelihood, METH_VARARGS, "normexp_likelihood(x, parameters, sums)"},
     {"normexp_signal", py_normexp_signal, METH_VARARGS, "normexp_signal(x, mu, sigma, alpha, signal)"},
     {NULL, NULL, 0, NULL},

@@ -145,8 +145,9 @@ def fit_normexp(intensities: Floats, method: NormexpFit = NormexpFit.SADDLE) -> 
         message = f"{len(seen)} intensities, all of them equal or nearly none, do not tell signal from noise."
         raise LowQualityError(message, remedy=_OTHER_METHOD)
     parameters = _first_parameters(seen)
+    distinct, codes = np.unique(seen, return_inverse=True)
     try:
-        converged, _, _ = _intensity_fits.fit_normexp(seen, parameters)
+        converged, _, _ = _intensity_fits.fit_normexp(distinct, codes.astype(np.int64), parameters)
     except ValueError as error:
         message = "The intensities look like nothing that normexp knows: its likelihood has no value."
         raise LowQualityError(message, remedy=_OTHER_METHOD) from error

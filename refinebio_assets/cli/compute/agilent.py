@@ -137,25 +137,45 @@ def _recipe(options: Mapping[str, Any]) -> AgilentRecipe:
 def _process(
     paths: Sequence[Path], recipe: AgilentRecipe, *, keep_going: bool, as_json: bool
 ) -> tuple[list[AgilentResult], dict[Path, InputError]]:
-    """One array after the other; those that do not fit the first good one are bad, too."""
+    """One array after the other; those that are of another design or colour than most are bad, too."""
     from refinebio_assets.domain.errors import InputError
-    from refinebio_assets.microarray.agilent import process_agilent_file, refuse_other_design
+    from refinebio_assets.microarray.agilent import process_agilent_file
 
-    results: list[AgilentResult] = []
+    results: dict[Path, AgilentResult] = {}
     failed: dict[Path, InputError] = {}
     with progress("Normalising arrays", total=len(paths), as_json=as_json) as bar:
         for path in paths:
             try:
-                result = process_agilent_file(path, recipe)
-                if results:
-                    refuse_other_design(results[0], result)
-                results.append(result)
+                results[path] = process_agilent_file(path, recipe)
             except InputError as error:
                 if not keep_going:
                     raise
                 failed[path] = error
             bar.advance()
-    return results, failed
+    odd = _odd_ones(results)
+    if odd and not keep_going:
+        raise next(iter(odd.values()))
+    failed |= odd
+    good = [result for path, result in results.items() if path not in odd]
+    return good, {path: failed[path] for path in paths if path in failed}
+
+
+def _odd_ones(results: Mapping[Path, AgilentResult]) -> dict[Path, InputError]:
+    """Arrays that cannot be compared with the largest group of arrays that can; why not."""
+    from refinebio_assets.domain.errors import InputError
+    from refinebio_assets.microarray.agilent import refuse_other_design
+
+    groups: list[tuple[AgilentResult, dict[Path, InputError]]] = []
+    for reference in results.values():
+        if any(reference.path not in odd for _, odd in groups):
+            continue
+        groups.append((reference, {}))
+        for path, other in results.items():
+            try:
+                refuse_other_design(reference, other)
+            except InputError as error:
+                groups[-1][1][path] = error
+    return min((odd for _, odd in groups), key=len, default={})
 
 
 def _refuse_equal_names(paths: Sequence[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io_managers.array_expression import ArrayExpressionIOManager
 from io_managers.base import ALREADY_STORED, NoValueIOManager
 from io_managers.expression import ExpressionIOManager
 from io_managers.quant_files import QuantFilesIOManager
@@ -11,6 +12,7 @@ from resources.transcriptome_index_files import TranscriptomeIndexFiles
 
 __all__ = [
     "ALREADY_STORED",
+    "ArrayExpressionIOManager",
     "ExpressionIOManager",
     "NoValueIOManager",
     "QuantFilesIOManager",

@@ -15,12 +15,14 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill policies and data versions: used on purpose
 
 from io_managers import (  # noqa: E402
+    ArrayExpressionIOManager,
     ExpressionIOManager,
     NoValueIOManager,
     QuantFilesIOManager,
     SourceMetadataIOManager,
     TranscriptomeIndexIOManager,
 )
+from refinebio_assets.microarray import assets as microarray_assets  # noqa: E402
 from refinebio_assets.rna_seq import assets as rna_seq_assets  # noqa: E402
 from refinebio_assets.survey import assets as survey_assets  # noqa: E402
 from resources.dagster_adapters import (  # noqa: E402
@@ -59,6 +61,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             object_store=object_store, cache_dir=str(settings.scratch / "transcriptome_index")
         ),
         "expression_io": ExpressionIOManager(object_store=object_store, scratch_dir=str(settings.scratch)),
+        "array_expression_io": ArrayExpressionIOManager(object_store=object_store, scratch_dir=str(settings.scratch)),
     }
 
 
@@ -80,7 +83,7 @@ def build_defs(*, settings: Settings | None = None, overrides: Mapping[str, Any]
         build_upstream_refresh,
     )
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([survey_assets, rna_seq_assets]),
+        assets=dg.load_assets_from_modules([survey_assets, rna_seq_assets, microarray_assets]),
         jobs=[process_experiment, build_transcriptome_index],
         sensors=[build(chosen) for build in sensors],
         resources=build_resources(chosen) | dict(overrides or {}),

@@ -53,6 +53,7 @@ def remove_leftovers(settings: Settings, catalog: Catalog, store: ObjectStore) -
     removed = store.remove_leftovers() + remove_abandoned(settings.scratch)
     useless = [
         *_finished_samples(settings.scratch / "samples", catalog),
+        *_finished_arrays(settings.scratch / "arrays", catalog),
         *_indices(settings.scratch / "indices"),
         *_finished_genomes(settings.scratch / "genomes", catalog),
     ]
@@ -80,6 +81,14 @@ def _finished_samples(folder: Path, catalog: Catalog) -> list[Path]:
     entries = catalog.ledger.entries(accessions)
     unfinished = {accession for accession, entry in entries.items() if entry.state in UNFINISHED or entry.retryable}
     return [folder / accession for accession in accessions if accession not in unfinished]
+
+
+def _finished_arrays(folder: Path, catalog: Catalog) -> Iterator[Path]:
+    """Files of experiments of which no array is to be processed any more."""
+    for experiment in _names(folder):
+        arrays = catalog.arrays_to_process(experiment)
+        if not any(array.state in UNFINISHED or array.retryable for array in arrays):
+            yield folder / experiment
 
 
 def _indices(folder: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ MAX_BARS = 60
 MAX_CURVES = 60
 DENSITY_POINTS = 120
 LEAST_DENSITY_POINTS = 10
+MAX_MA_PLOTS = 4
 
 
 def bars(values: Mapping[str, float], *, label: str, limit: float | None = None, title: str) -> str:
@@ -62,6 +63,52 @@ def densities(matrix: NDArray[np.float64], samples: Sequence[str], *, label: str
     if len(samples) <= 10:
         axes.legend(fontsize=7, frameon=False)
     return _markdown(figure, title)
+
+
+def value_densities(matrix: NDArray[np.float64], samples: Sequence[str], *, title: str) -> str:
+    """Distribution of each sample's values as a curve; unlike :func:`densities`, for values of any sign.
+
+    Args:
+        matrix: samples x genes; NaN is left out.
+        samples: Names of the rows.
+        title: What the samples are.
+    """
+    figure = _figure(height=3.0)
+    axes = figure.subplots()
+    finite = matrix[np.isfinite(matrix)]
+    low, high = (float(np.quantile(finite, share)) for share in (0.001, 0.999)) if finite.size else (0.0, 1.0)
+    edges = np.linspace(low, high if high > low else low + 1.0, DENSITY_POINTS + 1)
+    for row, sample in list(zip(matrix, samples, strict=True))[:MAX_CURVES]:
+        values = row[np.isfinite(row)]
+        heights = np.histogram(values, bins=edges)[0] / max(len(values), 1) / (edges[1] - edges[0])
+        axes.plot((edges[1:] + edges[:-1]) / 2, heights, linewidth=1, label=sample)
+    axes.set_xlabel(f"value ({title})")
+    axes.set_ylabel("density")
+    if len(samples) <= 10:
+        axes.legend(fontsize=7, frameon=False)
+    return _markdown(figure, f"densities {title}")
+
+
+def ma_plots(
+    samples: Sequence[str], points: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], *, title: str
+) -> str:
+    """Difference to the median array (M) by mean (A), one panel per sample.
+
+    Args:
+        samples: At most :data:`MAX_MA_PLOTS` of them are shown.
+        points: A and M of each sample.
+        title: What the samples are.
+    """
+    shown = list(zip(samples, points, strict=True))[:MAX_MA_PLOTS]
+    figure = _figure(height=2.6)
+    panels = figure.subplots(1, max(len(shown), 1), squeeze=False, sharey=True)[0]
+    for axes, (sample, (mean, difference)) in zip(panels, shown, strict=False):
+        axes.scatter(mean, difference, s=1, linewidths=0, alpha=0.5)
+        axes.axhline(0.0, color="#c44e52", linewidth=1)
+        axes.set_title(sample, fontsize=8)
+        axes.set_xlabel("A")
+    panels[0].set_ylabel("M")
+    return _markdown(figure, f"MA plots {title}")
 
 
 def _figure(*, height: float) -> Figure:

@@ -44,6 +44,7 @@ __all__ = [
 
 SURVEY = ("source_metadata", "samples")
 EXPRESSION = ("quant_files", "rna_seq_expression")
+ARRAYS = ("array_expression",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,10 @@ class Session:
     def express(self, experiment: str, *, early: bool = False) -> RunFailure | None:
         """Quantify an experiment's samples and make its gene expression."""
         return self.materialize(EXPRESSION, experiment, run_config=expression_config(early=early))
+
+    def express_arrays(self, experiment: str) -> RunFailure | None:
+        """Normalise an experiment's arrays and make their gene expression."""
+        return self.materialize(ARRAYS, experiment)
 
     def missing_indices(self, experiment: str) -> list[tuple[str, IndexLength]]:
         """The transcriptome indices an experiment needs that are not there."""
@@ -246,9 +251,9 @@ def ingest_experiment(session: Session, experiment: str, *, early: bool, report:
 
 
 def process_experiment(session: Session, experiment: str, *, early: bool, report: Report) -> list[RunFailure]:
-    """Survey one experiment, build the indices needed, quantify and make gene expression.
+    """Survey one experiment, build the indices needed, quantify, normalise arrays, and make gene expression.
 
-    Array samples are surveyed only. Arguments and result as :func:`ingest_experiment`.
+    Arrays whose platform has no reference wait for it. Arguments and result as :func:`ingest_experiment`.
     """
     report(f"{experiment}: asking the archives")
     failed = survey_experiment(session, experiment)
@@ -260,8 +265,12 @@ def process_experiment(session: Session, experiment: str, *, early: bool, report
         failed = session.build_index(organism, length)
         if failed is not None:
             failures.append(failed)
-    if not session.catalog.samples_to_quantify(experiment) and not session.catalog.quant_files(experiment):
-        return failures
-    report(f"{experiment}: quantifying")
-    failed = session.express(experiment, early=early)
-    return [*failures, *([failed] if failed is not None else [])]
+    if session.catalog.samples_to_quantify(experiment) or session.catalog.quant_files(experiment):
+        report(f"{experiment}: quantifying")
+        failed = session.express(experiment, early=early)
+        failures += [failed] if failed is not None else []
+    if session.catalog.array_files(experiment):
+        report(f"{experiment}: normalising arrays")
+        failed = session.express_arrays(experiment)
+        failures += [failed] if failed is not None else []
+    return failures

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
@@ -166,7 +167,8 @@ def unsurvey(workspace: Workspace, experiment: str, *, report: Callable[[str], N
         report(f"{experiment}: object {number} of {len(objects)}")
         workspace.store.delete(key)
     for sample in removal.samples if removal is not None else ():
-        _remove_downloads(workspace.settings, sample)
+        _remove_downloads(workspace.settings.scratch / "samples", sample)
+    _remove_downloads(workspace.settings.scratch / "arrays", experiment)
     if before.partition:
         workspace.instance.delete_dynamic_partition(EXPERIMENTS, experiment)
     return Belongings(experiment=experiment, removal=removal, objects=tuple(objects), partition=before.partition)
@@ -181,11 +183,12 @@ def _objects(workspace: Workspace, experiment: str, removal: Removal | None) -> 
 
 
 def _of_samples(keys: Iterable[str], samples: Sequence[str]) -> Iterator[str]:
-    """Quant files of the samples below another experiment's prefix: of the one that owned the sample before."""
+    """Files of the samples below another experiment's prefix: of the one that owned the sample before."""
     names = set(samples)
     for key in keys:
-        parts = key.split("/")
-        if parts[0] == "quant_files" and len(parts) == 4 and parts[2] in names:
+        asset, _, *rest = [*key.split("/"), "", ""]
+        of_sample = {"quant_files": rest[0], "array_expression": rest[0].removesuffix(".parquet")}
+        if of_sample.get(asset) in names:
             yield key
 
 
@@ -199,7 +202,7 @@ def _refuse_if_busy(instance: dg.DagsterInstance, experiment: str) -> None:
             )
 
 
-def _remove_downloads(settings: Settings, sample: str) -> None:
-    folder = settings.scratch / "samples" / sample
-    if "/" not in sample and (folder.exists() or folder.with_name(f"{sample}.lock").exists()):
+def _remove_downloads(parent: Path, name: str) -> None:
+    folder = parent / name
+    if "/" not in name and (folder.exists() or folder.with_name(f"{name}.lock").exists()):
         remove_if_free(folder)

@@ -21,7 +21,7 @@ from resources.catalog import Catalog
 from resources.dagster_adapters import CatalogResource, SettingsResource
 from resources.settings import Settings
 from sensors.discovery import admit_waiting
-from sensors.jobs import EXPRESSION_CHAIN, SURVEY_CHAIN, build_transcriptome_index, process_experiment
+from sensors.jobs import ARRAY_CHAIN, EXPRESSION_CHAIN, SURVEY_CHAIN, build_transcriptome_index, process_experiment
 from sensors.requests import SUBJECT_TAG, chain_request, first_of_each, hour_of, under_way
 
 REQUESTS_PER_TICK = 50
@@ -41,7 +41,7 @@ def build_experiment_automation(settings: Settings) -> dg.SensorDefinition:
         description=(
             "Carries experiments to expression, as the ledger says: takes in what waits for today's quotas, surveys "
             "what was discovered or changed upstream, builds the transcriptome indices that are needed, quantifies, "
-            "makes expression."
+            "makes expression; normalises arrays whose platform has a reference."
         ),
     )
     def experiment_automation(
@@ -66,6 +66,7 @@ def automation_requests(catalog: Catalog, settings: Settings, *, moment: datetim
     """All that could be run now, the most advanced experiments first."""
     yield from import_requests(catalog, settings, moment=moment)
     yield from expression_requests(catalog, catalog.ledger.experiments_to_quantify(limit=LOOK_AHEAD), moment=moment)
+    yield from array_requests(catalog, catalog.experiments_to_process_arrays(limit=LOOK_AHEAD), moment=moment)
     for experiment in catalog.ledger.experiments_to_survey(limit=LOOK_AHEAD):
         version = catalog.ledger.version_of_experiment(experiment)
         yield chain_request(experiment, SURVEY_CHAIN, run_key=f"survey:{experiment}:{version}:{hour_of(moment)}")
@@ -108,6 +109,13 @@ def expression_requests(catalog: Catalog, experiments: Sequence[str], *, moment:
                 asset_selection=[dg.AssetKey("transcriptome_index")],
                 tags={SUBJECT_TAG: f"{organism}|{length.value}", ORGANISM_TAG: organism},
             )
+
+
+def array_requests(catalog: Catalog, experiments: Sequence[str], *, moment: datetime) -> Iterator[dg.RunRequest]:
+    """Runs for experiments with arrays to process. Arrays whose platform has no reference wait: importing it asks."""
+    for experiment in experiments:
+        version = catalog.ledger.version_of_experiment(experiment)
+        yield chain_request(experiment, ARRAY_CHAIN, run_key=f"arrays:{experiment}:{version}:{hour_of(moment)}")
 
 
 class _MissingIndices:

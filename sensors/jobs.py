@@ -6,10 +6,11 @@ import dagster as dg
 
 SURVEY_CHAIN = ("source_metadata", "samples")
 EXPRESSION_CHAIN = ("quant_files", "rna_seq_expression")
+ARRAY_CHAIN = ("array_expression",)
 
 process_experiment = dg.define_asset_job(
     "process_experiment",
-    selection=dg.AssetSelection.assets(*SURVEY_CHAIN, *EXPRESSION_CHAIN),
+    selection=dg.AssetSelection.assets(*SURVEY_CHAIN, *EXPRESSION_CHAIN, *ARRAY_CHAIN),
     description="An experiment, or a part of its way from the archives to gene expression.",
 )
 build_transcriptome_index = dg.define_asset_job(

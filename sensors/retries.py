@@ -14,7 +14,7 @@ from refinebio_assets.domain.vocabulary import MAX_ATTEMPTS, LedgerKind
 from resources.catalog import Catalog, LedgerRow
 from resources.dagster_adapters import CatalogResource
 from resources.settings import Settings
-from sensors.jobs import EXPRESSION_CHAIN, SURVEY_CHAIN, process_experiment
+from sensors.jobs import ARRAY_CHAIN, EXPRESSION_CHAIN, SURVEY_CHAIN, process_experiment
 from sensors.requests import chain_request, first_of_each, hour_of, under_way
 
 FIRST_PAUSE = timedelta(minutes=10)
@@ -57,7 +57,7 @@ def build_retry_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def retry_requests(catalog: Catalog, entries: Sequence[LedgerRow], *, moment: datetime) -> Iterator[dg.RunRequest]:
-    """Runs for the experiments of entries whose pause is over: the survey if that failed, else quantification.
+    """Runs for the experiments of entries whose pause is over: the survey if that failed, else what processes them.
 
     The run key holds the ledger version, which every attempt moves, and the hour, as in the automation.
     """
@@ -71,7 +71,14 @@ def retry_requests(catalog: Catalog, entries: Sequence[LedgerRow], *, moment: da
         version = catalog.ledger.version_of_experiment(experiment)
         yield chain_request(
             experiment,
-            SURVEY_CHAIN if survey else EXPRESSION_CHAIN,
+            SURVEY_CHAIN if survey else _processing_chain(catalog, experiment),
             run_key=f"retry:{experiment}:{version}:{hour_of(moment)}",
             tags={"refinebio/attempt": str(attempts + 1)},
         )
+
+
+def _processing_chain(catalog: Catalog, experiment: str) -> tuple[str, ...]:
+    """The assets that process an experiment's samples: of arrays, of reads, or both."""
+    if not catalog.arrays_to_process(experiment):
+        return EXPRESSION_CHAIN
+    return (*EXPRESSION_CHAIN, *ARRAY_CHAIN) if catalog.samples_to_quantify(experiment) else ARRAY_CHAIN

@@ -55,7 +55,8 @@ def ingest(accessions: tuple[str, ...], file: str | None, early: bool, as_json: 
     """Survey, download and process experiments, to gene expression.
 
     Samples that are done and unchanged are not done again; a killed ingest goes on where it was. The reads of a GEO
-    series or ArrayExpress experiment are processed as their sequencing study; its array samples are surveyed only. An
+    series or ArrayExpress experiment are processed as their sequencing study. Its arrays need a reference of their
+    platform (refinebio platform list); without one they wait, and the message has the command that imports it. An
     organism name builds its two transcriptome indices.
     """
     queries = read_queries(accessions, file)
@@ -151,18 +152,19 @@ def describe_experiment(
 ) -> dict[str, Any]:
     """What a survey or ingest made of an experiment.
 
-    An ingest is ``waiting`` (exit status 1) if sequenced samples are still on their way: an archive was unwell, or not
-    enough of them are quantified. The same command again goes on. Array samples wait for nothing: they are surveyed.
+    An ingest is ``waiting`` (exit status 1) if samples are still on their way: an archive was unwell, not enough of the
+    sequenced ones are quantified, or arrays wait for the reference of their platform, which the message says how to
+    import. The same command again goes on.
     """
     states = session.catalog.ledger.counts(experiment)
     entry = session.catalog.ledger.entries([experiment]).get(experiment)
-    sequenced = sum(info.state.value in UNDER_WAY for info in session.catalog.quant_files(experiment))
-    arrays = sum(count for state, count in states.items() if state in UNDER_WAY) - sequenced
-    waiting = ingested and sequenced > 0
+    found = {info.state.value for info in session.catalog.quant_files(experiment)}
+    found |= {info.state.value for info in session.catalog.array_files(experiment)}
+    waiting = ingested and not found.isdisjoint(UNDER_WAY)
     unknown = entry is None and any(failure.code == "archive_not_found" for failure in failures)
     said = [" | ".join(map(str, failures)) if failures else (entry.message if entry is not None else "")]
-    if ingested and arrays > 0:
-        said.append(f"{arrays} array samples are surveyed; gene expression is made of sequenced samples only.")
+    if ingested:
+        said += _missing_references(session, experiment)
     return {
         "outcome": "not_found" if unknown else "failed" if failures else "waiting" if waiting else "done",
         "experiment": None if unknown else experiment,
@@ -172,6 +174,15 @@ def describe_experiment(
         "message": " ".join(filter(None, said)),
         "exit_status": max((failure.exit_status for failure in failures), default=int(waiting)),
     }
+
+
+def _missing_references(session: Session, experiment: str) -> list[str]:
+    """What arrays of an experiment wait for, with the number of those that do."""
+    from refinebio_assets.domain.vocabulary import NO_REFERENCE
+
+    entries = session.catalog.ledger.of_experiment(experiment)
+    waiting = Counter(entry.message for entry in entries if entry.reason == NO_REFERENCE)
+    return [f"{count} arrays wait. {message}" for message, count in sorted(waiting.items())]
 
 
 def _organisms(session: Session, query: str, report: Report, ingesting: bool) -> Iterator[dict[str, Any]]:

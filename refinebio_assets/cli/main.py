@@ -29,6 +29,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "resolve": LazyCommand("ledger:resolve", "Any accession -> experiments, samples and aliases."),
     "inspect": LazyCommand("inspect:inspect", "What any file is, and what would be stored from it."),
     "index": LazyCommand("index:index", "Transcriptome indices of organisms."),
+    "platform": LazyCommand("platforms:platform", "References of array platforms: probes and genes."),
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
     "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),
     "compute": LazyCommand("compute:compute", "Every method on its own: file in, file out, no catalog."),

@@ -1,7 +1,7 @@
 """SCAN of BeadArrays: what a probe's 50 bases explain of its brightness is taken away, one array at a time.
 
-The mixture is that of Piccolo et al. 2012 (:mod:`.scan_mixture`); the design has 50 positions instead of 25, and probes
-are standardised in groups of 50 with a similar background instead of 5,000.
+The mixture is that of Piccolo et al. 2012 (:mod:`.scan_mixture`); the design has 50 positions instead of 25, and groups
+of probes with a similar background, which are standardised together, are smaller.
 
 Method ``refinebio-1`` gives the numbers of refine.bio's ``illumina.R`` (function ``scanNorm``) with all its slips, for
 background-corrected logarithms as that program makes them; ``bead-scan`` is the method without them. docs/illumina.md
@@ -28,10 +28,14 @@ Floats = NDArray[np.float64]
 BEAD_SCAN, REFINEBIO_1 = "bead-scan", "refinebio-1"
 
 PROBE_LENGTH = 50
-GROUP_SIZE = 50
+GROUP_SIZES = {BEAD_SCAN: 1000, REFINEBIO_1: 50}
+"""Probes of similar background whose spread is estimated together. Of 50 it is mostly chance: replicates agree less, and
+every sixth gene of a titration is out of order (docs/illumina.md)."""
 SAMPLED_PROBES = 10_000
 """The mixture is fitted to every k-th probe, so that at least about this many remain."""
-CONVERGENCE_THRESHOLD = 0.5
+CONVERGENCE_THRESHOLDS = {BEAD_SCAN: 0.01, REFINEBIO_1: 0.5}
+"""``refinebio-1``: largest relative change of a parameter; ``bead-scan``: change of the fitted background in its standard
+deviations."""
 LEAST_PROBES = 1000
 """refine.bio's; the model has 362 parameters."""
 DECIMALS = 8
@@ -135,12 +139,12 @@ class BeadScanFit:
     explained_share: float
 
 
-def parameters() -> dict[str, Any]:
+def parameters(method: str) -> dict[str, Any]:
     """What provenance records beside the method's name."""
     return {
         "sampled_probes": SAMPLED_PROBES,
-        "convergence_threshold": CONVERGENCE_THRESHOLD,
-        "group_size": GROUP_SIZE,
+        "convergence_threshold": CONVERGENCE_THRESHOLDS[method],
+        "group_size": GROUP_SIZES[method],
         "bins": BINS,
     }
 
@@ -176,7 +180,13 @@ def bead_scan(values: Floats, design: BeadDesign, method: str = BEAD_SCAN) -> tu
         y += _noise(len(y))
     part = slice(None, None, max(len(y) // SAMPLED_PROBES, 1))
     sampled = y[part].copy()
-    mixture = fit_mixture(sampled, design.take(part), threshold=CONVERGENCE_THRESHOLD, as_scan_upc=as_original)
+    mixture = fit_mixture(
+        sampled,
+        design.take(part),
+        threshold=CONVERGENCE_THRESHOLDS[method],
+        as_scan_upc=as_original,
+        by_fitted=not as_original,
+    )
     background = design.fitted(mixture.coefficients[0])
     out = np.empty(len(y))
     _scan_ranks.standardize(y, background, out, _group_starts(len(y), as_original=as_original), as_original)
@@ -206,6 +216,7 @@ def _group_starts(probes: int, *, as_original: bool) -> NDArray[np.int64]:
     probes are in none, and the last group may have a single one. Otherwise all groups are of equal size.
     """
     if as_original:
-        return np.arange(1, probes // GROUP_SIZE + 1, dtype=np.int64) * GROUP_SIZE - 1
-    groups = max(round(probes / GROUP_SIZE), 1)
+        size = GROUP_SIZES[REFINEBIO_1]
+        return np.arange(1, probes // size + 1, dtype=np.int64) * size - 1
+    groups = max(round(probes / GROUP_SIZES[BEAD_SCAN]), 1)
     return np.arange(1, groups, dtype=np.int64) * probes // groups

@@ -7,6 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from refinebio_assets.domain.errors import MalformedFileError
+from refinebio_assets.microarray.compressed_bytes import Source, path_of
+from refinebio_assets.microarray.table_text import read_lines, split_line
+
 _NOT_WORD = re.compile(r"[\W_]+")
 _SIGNAL_WORDS = re.compile(r"(?:[.\s_-]*(?:avg|average|raw)?[.\s_-]*(?:signals?|value|intensity))$", re.IGNORECASE)
 
@@ -165,3 +169,30 @@ def _ends(whole: str, part: str) -> bool:
     if whole.endswith(part):
         return not whole[-len(part) - 1].isalnum()
     return whole.startswith(part) and not whole[len(part)].isalnum()
+
+
+def read_sample_hints(source: Source) -> tuple[SampleHint, ...]:
+    """Read a list of samples: text with a header, a column ``accession`` and perhaps ``title``; others describe.
+
+    Raises:
+        InputError: There is no such file.
+        MalformedFileError: The header names no accession, or an accession is missing or there twice.
+    """
+    path = path_of(source)
+    lines = read_lines(source).lines
+    delimiter = max(("\t", ",", ";"), key=lines[0].count)
+    header = [cell.lower() for cell in split_line(lines[0], delimiter)]
+    if "accession" not in header:
+        message = "The header names no column 'accession'."
+        raise MalformedFileError(message, path=path, line=1, remedy="Give columns accession, title, description.")
+    found: dict[str, SampleHint] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.strip():
+            continue
+        cells = dict(zip(header, split_line(line, delimiter), strict=False))
+        accession, title = cells.pop("accession", ""), cells.pop("title", "")
+        if not accession or accession in found:
+            message = f"The accession {accession!r} is there twice." if accession else "The line has no accession."
+            raise MalformedFileError(message, path=path, line=number, remedy="Give each sample one line.")
+        found[accession] = SampleHint(accession, title, tuple(text for text in cells.values() if text))
+    return tuple(found.values())

@@ -87,7 +87,9 @@ def assign_bins(values: Floats) -> tuple[Bins, int]:
     raise InputError(message, remedy="Check that the probe table holds the whole chip.")
 
 
-def fit_mixture(y: Floats, design: LinearDesign, *, threshold: float, as_scan_upc: bool) -> Mixture:
+def fit_mixture(
+    y: Floats, design: LinearDesign, *, threshold: float, as_scan_upc: bool, by_fitted: bool = False
+) -> Mixture:
     """Fit the mixture to the log2 intensities of some probes.
 
     Args:
@@ -97,6 +99,8 @@ def fit_mixture(y: Floats, design: LinearDesign, *, threshold: float, as_scan_up
         as_scan_upc: Reproduce SCAN.UPC: the first variances of the signal are weighted by the background's
             responsibilities, and a change is divided by the signed old value, so that parameters below zero never
             count. Otherwise the signal's own responsibilities and absolute values are taken.
+        by_fitted: The iteration ends when the fitted background changes by less than ``threshold`` of its standard
+            deviation (root mean square over the probes), whatever single coefficients near zero do.
 
     Raises:
         InputError: The probes do not determine the model, or all of them end up in one component.
@@ -104,10 +108,8 @@ def fit_mixture(y: Floats, design: LinearDesign, *, threshold: float, as_scan_up
     state = _first_guess(y, design, as_scan_upc=as_scan_upc)
     change, iterations = np.inf, 0
     while change > threshold and iterations < MOST_ITERATIONS:
-        old = state.parameters()
-        state = _improved(state, y, design)
-        difference = np.abs(state.parameters() - old)
-        change = float(np.max(difference / (old if as_scan_upc else np.abs(old))))
+        old, state = state, _improved(state, y, design)
+        change = _change_of_fit(old, state) if by_fitted else _change(old, state, signed=as_scan_upc)
         iterations += 1
     return Mixture(
         shares=state.shares,
@@ -133,6 +135,17 @@ class _State:
     def parameters(self) -> Floats:
         """All of them, one after the other."""
         return np.concatenate([self.shares, *self.coefficients, *self.variances])
+
+
+def _change(old: _State, new: _State, *, signed: bool) -> float:
+    """The largest change of a parameter as a share of its old value."""
+    before = old.parameters()
+    return float(np.max(np.abs(new.parameters() - before) / (before if signed else np.abs(before))))
+
+
+def _change_of_fit(old: _State, new: _State) -> float:
+    difference = float(np.mean((new.fitted[0] - old.fitted[0]) ** 2))
+    return float(np.sqrt(difference / new.variances[0].mean()))
 
 
 def _first_guess(y: Floats, design: LinearDesign, *, as_scan_upc: bool) -> _State:

@@ -13,6 +13,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "scan": ("scan:scan", "Affymetrix CEL files to genes: SCAN and UPC, one array at a time."),
     "convert-genes": ("convert_genes:convert_genes", "Values of probes, symbols … become values of Ensembl genes."),
     "agilent": ("agilent:agilent", "Two-colour and one-colour arrays (Feature Extraction, GenePix), limma's way."),
+    "illumina": ("illumina:illumina", "Illumina BeadArray tables to genes: columns found out, background, SCAN."),
     "compendium": ("compendium:compendium", "Arrays and RNA-seq in one matrix: filtered, imputed, normalised."),
 }
 """Command -> where it is (module:attribute below this package), and what it does. Imported when it is called."""

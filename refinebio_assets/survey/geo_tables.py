@@ -152,7 +152,7 @@ def _cells(rows: Iterator[bytes], id_at: int, positions: list[int]) -> tuple[lis
     without_id = 0
     for row in rows:
         cells = row.split(b"\t")
-        identifier = cells[id_at].strip() if id_at < len(cells) else b""
+        identifier = cells[id_at].strip().strip(b'"').strip() if id_at < len(cells) else b""
         if not identifier:
             without_id += 1
             continue

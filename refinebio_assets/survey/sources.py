@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,9 +69,16 @@ class Route:
     partition: str | None
 
 
+_ASSAY = re.compile(r"E-[A-Z]{4}-[0-9]+-", re.IGNORECASE)
+"""How the name of an ArrayExpress assay begins: with its experiment."""
+
+
 def is_organism(query: str) -> bool:
-    """Whether a query is about an organism or a division: no accession has a space or a comma within."""
-    return " " in query.strip() or "," in query
+    """Whether a query is about an organism or a division.
+
+    Archives' accessions have no space or comma within; the names of ArrayExpress' assays may, but begin with one.
+    """
+    return (" " in query.strip() or "," in query) and _ASSAY.match(query.strip()) is None
 
 
 def route(query: str) -> Route:

@@ -6,6 +6,7 @@ API: https://www.ebi.ac.uk/biostudies/help; search syntax is Lucene's over the f
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from refinebio_assets.domain.errors import (
 )
 from resources.archives.biostudies_files import file_list_names, mage_tab_paths
 from resources.archives.http import ArchiveClient
+
+_log = logging.getLogger(__name__)
 
 API_URL = "https://www.ebi.ac.uk/biostudies/api/v1"
 FILES_URL = "https://www.ebi.ac.uk/biostudies/files"
@@ -174,7 +177,7 @@ class BioStudies:
         if not isinstance(hits, list) or not isinstance(total, int) or not all(isinstance(hit, dict) for hit in hits):
             message = f"BioStudies' answer is not a list of studies: {url}"
             raise MalformedPayloadError(message, url=url)
-        return BioStudiesPage(total=total, rows=[_row(hit, url) for hit in hits])
+        return BioStudiesPage(total=total, rows=_rows(hits, url))
 
     def every_released(
         self, *, since: date, until: date, organisms: Sequence[str | int] = (), keyword: str | None = None
@@ -271,6 +274,26 @@ def _object(answer: Any, url: str) -> Row:
     if _NOT_ALLOWED.search(str(complaint)):
         raise AccessControlledError(message, url=url)
     raise TransientArchiveError(message, url=url)
+
+
+def _rows(hits: Sequence[Row], url: str) -> list[Row]:
+    """The hits that are studies. Others are told in the log: one must not hide the rest of its page.
+
+    Raises:
+        MalformedPayloadError: None is, although there are some.
+    """
+    rows: list[Row] = []
+    for hit in hits:
+        try:
+            rows.append(_row(hit, url))
+        except MalformedPayloadError as error:
+            _log.warning("%s It is left out: %s", error, hit.get("accession") or hit.get("title"))
+            if len(hits) == 1:
+                raise
+    if hits and not rows:
+        message = f"BioStudies found {len(hits)} things, none of them a study: {url}"
+        raise MalformedPayloadError(message, url=url)
+    return rows
 
 
 def _row(hit: Row, url: str) -> Row:

@@ -173,7 +173,7 @@ class Geo:
 
     def _page(self, term: str, limit: int, offset: int) -> GeoPage:
         page = self._ncbi.search(_DATABASE, term, limit=limit, offset=offset)
-        return GeoPage(total=page.total, rows=[_row(each) for each in self._ncbi.summaries(_DATABASE, page.uids)])
+        return GeoPage(total=page.total, rows=_rows(list(self._ncbi.summaries(_DATABASE, page.uids))))
 
     def every_published(
         self, *, since: date, until: date, organisms: Sequence[str | int] = (), keyword: str | None = None
@@ -251,6 +251,26 @@ def _series_named_by(record: Row, accession: str) -> Iterator[str]:
         yield named
     elif named == accession:
         yield from (f"GSE{number}" for number in _listed(record.get("gse")) if number.isdigit())
+
+
+def _rows(records: Sequence[Row]) -> list[Row]:
+    """The records that are those of public series. Others are told in the log: one must not hide the rest of its page.
+
+    Raises:
+        MalformedPayloadError: None is, although there are some.
+    """
+    rows: list[Row] = []
+    for record in records:
+        try:
+            rows.append(_row(record))
+        except MalformedPayloadError as error:
+            _log.warning("%s It is left out.", error)
+            if len(records) == 1:
+                raise
+    if records and not rows:
+        message = f"None of NCBI's {len(records)} summaries is that of a public series."
+        raise MalformedPayloadError(message, url=f"{EUTILS_URL}/esummary.fcgi")
+    return rows
 
 
 def _row(record: Row) -> Row:

@@ -124,7 +124,9 @@ def test_sensors_run_and_the_lineage_page_names_the_assets(running: Services, tm
         '"refinebio"}) { ... on Sensors { results { name sensorState { status } } } } }'
     )["sensorsOrError"]["results"]
     assert {one["name"]: one["sensorState"]["status"] for one in states} == {
-        "ena_discovery": "RUNNING", "experiment_automation": "RUNNING", "retry_transient_failures": "RUNNING",
+        "ena_discovery": "RUNNING", "geo_discovery": "RUNNING", "array_express_discovery": "RUNNING",
+        "upstream_refresh": "RUNNING", "list_files": "STOPPED",
+        "experiment_automation": "RUNNING", "retry_transient_failures": "RUNNING",
     }  # fmt: skip
     page = dom(
         f"{running.dagster_url}/assets/rna_seq_expression?view=lineage&lineageScope=upstream&lineageDepth=5",

@@ -141,6 +141,10 @@ def content(installation: Installation) -> dict[str, list[tuple[Any, ...]]]:
                     for row in rows
                 ),
             )
+    notes = tables["catalog_properties"]
+    tables["catalog_properties"] = [
+        (name, "a time" if name.startswith("surveyed:") else value) for name, value in notes
+    ]
     return tables
 
 

@@ -282,7 +282,7 @@ def test_the_soft_files_of_the_tests_are_there():
 
 
 @settings(max_examples=150, deadline=None)
-@given(LINES, st.integers(1, 40), st.booleans())
+@given(LINES, st.integers(2, 40), st.booleans())
 def test_where_blocks_end_does_not_matter(lines, size, packed):
     text = ("^SAMPLE = GSM0\n!sample_table_begin\n" + "\n".join(lines)).encode()
     expected = soft(text)

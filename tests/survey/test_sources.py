@@ -182,3 +182,11 @@ def test_reads_that_ena_does_not_have_are_no_raw_data() -> None:
 def test_a_study_whose_samples_are_all_ruled_out_is_not_followed() -> None:
     chip = array_sample(type="SRA", platform_id="GPL11154", supplementary_file=None, library_strategy="ChIP-Seq")
     assert survey_payload(payload(chip) | {"sequence_studies": ["SRP000009"]}, REGISTRY).linked_studies == ()
+
+
+def test_the_name_of_an_assay_is_no_organism_whatever_is_in_it():
+    for name in ("E-MTAB-900009-chip [1]", "e-mexp-31-a b, c", "E-GEOD-5-x y"):
+        assert not is_organism(name)
+        with pytest.raises(UnsupportedAccessionError):
+            route(name)
+    assert is_organism("Escherichia coli")

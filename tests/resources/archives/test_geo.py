@@ -332,6 +332,14 @@ def test_a_record_that_vanished_between_search_and_summary_is_left_out_with_a_wa
     assert "200000001" in caplog.text
 
 
+def test_one_odd_record_does_not_hide_the_rest_of_its_page(scripted, caplog):
+    search = {"esearchresult": {"count": "2", "idlist": ["200000001", "200000002"]}}
+    summaries = {"result": {"200000001": summary(1, pdat="soon"), "200000002": summary(2)}}
+    page = Archives(scripted(answering(search, summaries))).geo.published(**YEAR_2020)
+    assert [row["accession"] for row in page.rows] == ["GSE2"]
+    assert "200000001" in caplog.text
+
+
 def test_web_pages_of_the_search_are_tried_again(series, archives_for, sleeps):
     with LocalArchive(series, [Fault(match="esearch", kind="html", times=1)]).serve() as archive:
         assert archives_for(archive).geo.published(**YEAR_2020).total == 2

@@ -13,11 +13,11 @@ import pytest
 from refinebio_assets.definitions import defs
 
 PROJECT = Path(__file__).parents[2]
-ASSETS = {"source_metadata", "samples", "transcriptome_index", "quant_files", "rna_seq_expression"}
-GROUPS = {"survey", "rna_seq"}
+ASSETS = {"source_metadata", "samples", "transcriptome_index", "quant_files", "rna_seq_expression", "array_expression"}
+GROUPS = {"survey", "rna_seq", "microarray"}
 KINDS = {"json", "ena", "geo", "array_express", "ensembl", "sqlalchemy", "salmon", "numpy", "anndata"}
 TEAMS = {"team:data-engineering"}
-POOLS = {"archives", "transcriptome_index", "quantification"}
+POOLS = {"archives", "transcriptome_index", "quantification", "arrays"}
 CHECKS = {
     "every_sample_has_a_state",
     "some_sample_is_eligible",
@@ -26,6 +26,9 @@ CHECKS = {
     "mapping_rates",
     "counts_preserved",
     "no_empty_or_repeated_sample",
+    "all_eligible_arrays_processed",
+    "no_empty_or_repeated_array",
+    "arrays_agree",
 }
 
 
@@ -48,7 +51,7 @@ def node(request: pytest.FixtureRequest) -> dg.AssetSpec:
     return next(spec for spec in defs.resolve_all_asset_specs() if spec.key == dg.AssetKey(request.param))
 
 
-def test_the_graph_has_the_five_assets_of_the_rna_seq_path() -> None:
+def test_the_graph_has_the_assets_of_both_paths() -> None:
     assert {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()} == ASSETS
 
 
@@ -67,7 +70,8 @@ def test_every_asset_says_what_it_is_in_the_closed_vocabularies(node: dg.AssetSp
 def test_what_waits_for_archives_or_heavy_programs_is_in_a_pool() -> None:
     graph = defs.resolve_asset_graph()
     pools = {key.to_user_string(): graph.get(key).pools for key in graph.get_all_asset_keys()}
-    assert {name for name, found in pools.items() if found} == {"source_metadata", "transcriptome_index", "quant_files"}
+    pooled = {name for name, found in pools.items() if found}
+    assert pooled == {"source_metadata", "transcriptome_index", "quant_files", "array_expression"}
     assert set().union(*pools.values()) == POOLS
 
 

@@ -109,7 +109,7 @@ def test_copies_and_samples_of_a_series_stand_for_it(
     assert (status, item["query"], item["experiment"]) == (0, query.strip(), MIXED)
 
 
-def test_an_ingest_expresses_the_reads_and_says_that_arrays_are_only_surveyed(
+def test_an_ingest_expresses_the_reads_and_says_what_the_arrays_wait_for(
     install: Install, command: Command, tmp_path: Path, transcripts: dict[str, str]
 ) -> None:
     mixed_series(tmp_path / "studies", fastq=simulated_reads(transcripts, pairs=300))
@@ -118,8 +118,8 @@ def test_an_ingest_expresses_the_reads_and_says_that_arrays_are_only_surveyed(
     status, answer = command(installation, "ingest", MIXED)
 
     (item,) = answer["items"]
-    assert (status, item["outcome"]) == (0, "done")
-    assert "2 array samples are surveyed" in item["message"]
+    assert (status, item["outcome"]) == (1, "waiting")
+    assert "2 arrays wait. There is no chip annotation of hgu133plus2 yet." in item["message"]
     assert item["states"]["surveyed"] == 2
     assert item["linked"][0]["states"] == {"processed": 2}
     assert installation.expression(MIXED_READS).is_file()

@@ -66,12 +66,12 @@ def metadata(node: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {entry["label"]: entry for entry in node["assetMaterializations"][0]["metadataEntries"]}
 
 
-def test_the_graph_shows_the_five_assets_in_their_groups(running: Services) -> None:
+def test_the_graph_shows_the_assets_in_their_groups(running: Services) -> None:
     found = nodes(running)
-    assert set(found) == ASSETS
+    assert set(found) == ASSETS | {"array_expression"}
     assert {name: node["groupName"] for name, node in found.items()} == {
         "source_metadata": "survey", "samples": "survey", "transcriptome_index": "rna_seq", "quant_files": "rna_seq",
-        "rna_seq_expression": "rna_seq",
+        "rna_seq_expression": "rna_seq", "array_expression": "microarray",
     }  # fmt: skip
     assert all(node["isPartitioned"] and node["description"] and node["owners"] for node in found.values())
 
@@ -108,6 +108,7 @@ def test_checks_show_their_results(running: Services) -> None:
         check["name"]: check["executionForLatestMaterialization"]["evaluation"]["success"]
         for node in nodes(running).values()
         for check in node["assetChecksOrError"]["checks"]
+        if check["executionForLatestMaterialization"] is not None  # the demo has no arrays with raw files
     }
     assert shown == dict.fromkeys(
         [

@@ -182,7 +182,9 @@ def _missing_references(session: Session, experiment: str) -> list[str]:
 
     entries = session.catalog.ledger.of_experiment(experiment)
     waiting = Counter(entry.message for entry in entries if entry.reason == NO_REFERENCE)
-    return [f"{count} arrays wait. {message}" for message, count in sorted(waiting.items())]
+    return [
+        f"{count} array{'s wait' if count > 1 else ' waits'}. {message}" for message, count in sorted(waiting.items())
+    ]
 
 
 def _organisms(session: Session, query: str, report: Report, ingesting: bool) -> Iterator[dict[str, Any]]:

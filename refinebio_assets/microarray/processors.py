@@ -24,7 +24,7 @@ from refinebio_assets.microarray.bead_scan import BEAD_SCAN
 from refinebio_assets.microarray.cel import CelFile
 from refinebio_assets.microarray.chip_annotation import ChipAnnotation
 from refinebio_assets.microarray.gene_conversion import ConversionPolicy, convert_genes
-from refinebio_assets.microarray.gene_identifiers import IdentifierType
+from refinebio_assets.microarray.gene_identifiers import IdentifierType, pattern_shares
 from refinebio_assets.microarray.identifier_map_files import read_identifier_map
 from refinebio_assets.microarray.identifier_maps import IdentifierMap
 from refinebio_assets.microarray.illumina import (
@@ -93,7 +93,8 @@ def make_chip_annotation(
     """
     probes = read_probe_table(probe_table)
     summary = None if probe_summary is None else read_probe_table(probe_summary)
-    if summary is None and gene_names(probes.probe_sets) != probes.probe_sets:
+    names = gene_names(probes.probe_sets)
+    if summary is None and pattern_shares(names).likeliest is IdentifierType.ENSEMBL_GENE:
         summary = probes
     annotation = ChipAnnotation(
         chip=chip, organism=organism, source=source, version=version, probe_table=probes, probe_summary=summary

@@ -29,13 +29,13 @@ BEAD_SCAN, REFINEBIO_1 = "bead-scan", "refinebio-1"
 
 PROBE_LENGTH = 50
 GROUP_SIZES = {BEAD_SCAN: 1000, REFINEBIO_1: 50}
-"""Probes of similar background whose spread is estimated together. Of 50 it is mostly chance: replicates agree less, and
-every sixth gene of a titration is out of order (docs/illumina.md)."""
+"""Probes of similar background whose spread is estimated together. Of 50 it is mostly chance: replicates agree less,
+and every sixth gene of a titration is out of order (docs/illumina.md)."""
 SAMPLED_PROBES = 10_000
 """The mixture is fitted to every k-th probe, so that at least about this many remain."""
 CONVERGENCE_THRESHOLDS = {BEAD_SCAN: 0.01, REFINEBIO_1: 0.5}
-"""``refinebio-1``: largest relative change of a parameter; ``bead-scan``: change of the fitted background in its standard
-deviations."""
+"""``refinebio-1``: largest relative change of a parameter; ``bead-scan``: change of the fitted background in its
+standard deviations."""
 LEAST_PROBES = 1000
 """refine.bio's; the model has 362 parameters."""
 DECIMALS = 8

@@ -84,7 +84,7 @@ _STRONG: tuple[tuple[ColumnRole, str], ...] = (
 _WEAK: tuple[tuple[ColumnRole, str], ...] = (
     (
         ColumnRole.DETECTION,
-        _words("detection(?: p val(?:ue)?s| p)?, p val(?:ue)?s?, probability, p, pval detect(?:ion)?, detect"),
+        _words("detection(?: p)?, p val(?:ue)?s?, probability, p, pval detect(?:ion)?, detect"),
     ),
     (ColumnRole.BEADS, _words("beads, n beads, n")),
     (ColumnRole.STDERR, _words("se, sd, sem, error")),

@@ -194,11 +194,8 @@ def _may_be_named_by_sample(column: Column) -> bool:
 def _with_detection(reading: _Reading, columns: Sequence[Column]) -> _Reading:
     """The same with the p-values that fit best."""
     named = [column for column in columns if column.named.role is ColumnRole.DETECTION]
-    found = named or [
-        column
-        for column in columns
-        if column.named.role is ColumnRole.UNTOLD and column.is_unit and column.filled > 0.5
-    ]
+    untold = [one for one in columns if one.named.role is ColumnRole.UNTOLD and one.is_unit and one.filled > 0.5]
+    found = [*named, *(one for one in untold if not one.header)] if named else untold
     if not found:
         reading.detections = [None] * len(reading.signals)
         reading.factors.append((1.0, "there are no detection p-values"))

@@ -187,7 +187,7 @@ def test_documents_are_told_by_their_shape(kind, tmp_path):
 def test_what_no_describer_knows_is_unknown_and_says_what_it_looks_like(tmp_path):
     for name, data, evidence in [
         ("a.CHP", b"[CHP]\nVersion=3\n", "[CHP]"),
-        ("b.idat", b"IDAT\3\0\0\0", "49 44 41 54"),
+        ("b.bpm", b"BPM\3\0\0\0", "42 50 4d"),
         ("c.zip", b"PK\x03\x04rest", "a zip archive"),
         ("d", b"just words\nof text", "just words"),
     ]:

@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+LONGEST_NAME = 300
+"""Longer texts are no names of columns, and are not searched for words."""
+
 
 class ColumnRole(StrEnum):
     """What a column's name says that it holds."""
@@ -150,8 +153,8 @@ def taken_apart(name: str) -> list[NamedColumn]:
     that R and pandas append to repeated names (``Detection.Pval.3``) are no sample either, but may be one.
     """
     text = name.strip().strip("\"'").strip()
-    if not text:
-        return [NamedColumn(ColumnRole.UNTOLD, "", "")]
+    if not text or len(text) > LONGEST_NAME:
+        return [NamedColumn(ColumnRole.UNTOLD, "", text)]
     if alone := _alone(text):
         return alone
     if _ANNOTATION.fullmatch(text):
@@ -213,4 +216,6 @@ _ID_NAMES = [
 def id_name_score(name: str) -> float:
     """How much a column's name speaks for probe identifiers, 0 to 1."""
     text = name.strip().strip("\"'#").strip()
+    if len(text) > LONGEST_NAME:
+        return 0.0
     return next((score for score, pattern in _ID_NAMES if pattern.fullmatch(text)), 0.2 if text else 0.5)

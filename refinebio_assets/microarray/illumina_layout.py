@@ -32,6 +32,7 @@ MOST_COLUMNS = 20_000
 
 _LINES_LOOKED_AT = 200
 _LOOK_AHEAD = 20
+_LONGEST_SAYING = 300
 _LEAST_ALIKE = 0.75
 _LEAST_NUMBERS = 0.6
 _BETTER_BY = 0.05
@@ -149,7 +150,7 @@ def _region(lines: list[str], path: Path | None) -> tuple[int, int, str, list[tu
         names = [line.partition("=")[2].strip() for line in lines[:begin] if line.upper().startswith("^SAMPLE")]
         return begin, end, names[-1] if names else "", [(1.0, f"a SOFT table in lines {begin} to {end + 1}")], []
     factors: list[tuple[float, str]] = []
-    said = [match[1] for line in lines[:_LINES_LOOKED_AT] if (match := _NORMALISED.search(line))]
+    said = [match[1] for line in lines[:_LINES_LOOKED_AT] if (match := _NORMALISED.search(line[:_LONGEST_SAYING]))]
     warnings = [f"The file says that its values were normalised ({method})." for method in said]
     return (*_section(lines, factors, warnings), "", factors, warnings)
 
@@ -182,6 +183,10 @@ def _spread(places: Sequence[int]) -> Sequence[int]:
 
 def _delimiter(lines: Sequence[str], path: Path | None, line: int) -> tuple[str, int, int]:
     """What splits most lines into the same number of cells; that number, and how many of them are numbers mostly."""
+    widest = max(each.count(delimiter[0]) for each in lines for delimiter in DELIMITERS)
+    if widest > MOST_COLUMNS:
+        message = f"A line has {widest + 1} cells, more than {MOST_COLUMNS}."
+        raise MalformedFileError(message, path=path, line=line, remedy="Give one column per sample and quantity.")
     best, best_score, best_width, best_numbers = "", 0.0, 0, 0
     for delimiter in DELIMITERS:
         width, votes = width_votes(lines, delimiter)
@@ -195,9 +200,6 @@ def _delimiter(lines: Sequence[str], path: Path | None, line: int) -> tuple[str,
     if not best or best_score < _LEAST_ALIKE / 2:
         message = "The lines cannot be divided into columns of identifiers and numbers."
         raise MalformedFileError(message, path=path, line=line, remedy=_TABLE_REMEDY)
-    if best_width > MOST_COLUMNS:
-        message = f"A line has {best_width} cells, more than {MOST_COLUMNS}."
-        raise MalformedFileError(message, path=path, line=line, remedy="Give one column per sample and quantity.")
     return best, best_width, best_numbers
 
 
@@ -261,7 +263,7 @@ def _header(
 
 def _may_name(line: str) -> bool:
     """A second line above the header; no comment, and nothing like ``Normalization = none``."""
-    return not _is_comment(line) and not _PREAMBLE.match(line)
+    return not _is_comment(line) and not _PREAMBLE.match(line[:_LONGEST_SAYING])
 
 
 def _is_shifted(header: Sequence[str], row: Sequence[str]) -> bool:
@@ -290,7 +292,9 @@ def _aligned(line: str, delimiter: str, width: int) -> tuple[list[str] | None, t
         cells.pop()
     if len(cells) == width and any(cells):
         return cells, None
-    if (len(cells) == width - 1 and width > 2) or (len(cells) == 1 and width == 2 and not _PREAMBLE.match(line)):
+    if (len(cells) == width - 1 and width > 2) or (
+        len(cells) == 1 and width == 2 and not _PREAMBLE.match(line[:_LONGEST_SAYING])
+    ):
         return ["", *cells], (0.97, "the header names one column less than the rows have: the first has no name")
     if width < len(cells) <= width + 2 and len(cells) > 3:
         return cells[:width], (0.5, f"the header names {len(cells)} columns, the rows have {width}")

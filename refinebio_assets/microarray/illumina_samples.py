@@ -12,6 +12,7 @@ from refinebio_assets.microarray.compressed_bytes import Source, path_of
 from refinebio_assets.microarray.table_text import read_lines, split_line
 
 _NOT_WORD = re.compile(r"[\W_]+")
+_LONGEST = 1000
 _SIGNAL_WORDS = re.compile(r"(?:[.\s_-]*(?:avg|average|raw)?[.\s_-]*(?:signals?|value|intensity))$", re.IGNORECASE)
 
 
@@ -149,7 +150,8 @@ def _as_written(text: str) -> str:
 
 def _letters(text: str) -> str:
     """Without case, blanks and punctuation; signs that tell samples apart stay."""
-    bare = _SIGNAL_WORDS.sub("", text.strip()) or text
+    text = text.strip()[:_LONGEST]
+    bare = _SIGNAL_WORDS.sub("", text) or text
     bare = re.sub(r"\+", "plus", re.sub(r"-(?=$|[\s.,;/)])", "minus", bare))
     return _NOT_WORD.sub("", bare).casefold()
 

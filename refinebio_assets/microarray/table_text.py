@@ -18,7 +18,7 @@ from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.microarray.compressed_bytes import BROKEN_FILE_REMEDY, Source, path_of, read_content
 
 LARGEST_TABLE_BYTES = 2**30
-"""The largest non-normalised tables of GEO have some 700 MB."""
+"""48,000 probes of 1,500 samples with p-values."""
 
 WIDE_SPACES, ANY_SPACES = "  ", " "
 """Delimiters: two or more spaces (cells may have single ones), and any run of spaces."""

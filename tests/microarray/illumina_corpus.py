@@ -99,7 +99,8 @@ PREAMBLES = {
     "GenomeStudio": "[Header]\nGSGX Version\t1.9.0\nReport Date\t10/29/2013 4:36:19 PM\nProject\tP1\n"
     "Normalization\tnone\nSubtract Background\tfalse\n[Sample Probe Profile]\n",
     "GenomeStudio plain": "Illumina Inc. GenomeStudio version 1.8.0\nNormalization = none\n"
-    "Array Content = HumanHT-12_V4_0.bgx.xml\nError Model = none\nDateTime = 3/17/2011 4:05 PM\nLocal Settings = en-US\n\n",
+    "Array Content = HumanHT-12_V4_0.bgx.xml\nError Model = none\nDateTime = 3/17/2011 4:05 PM\n"
+    "Local Settings = en-US\n\n",
     "BeadStudio": "Illumina Inc. BeadStudio version 3.1.3.0\nNormalization = none\nArray Content = 11223162.bgx\n\n",
     "comments": "#Non-normalized data\n# from the core facility\n\n",
     "SOFT": "^SAMPLE = GSM1\n!Sample_title = x\n#ID_REF = \n#VALUE = signal\n!sample_table_begin\n",

@@ -74,16 +74,21 @@ def kind_of_identifiers(values: Sequence[str]) -> ProbeIdKind:
         share = 0.5 if kind is ProbeIdKind.TARGET else _LEAST_SHARE
         if sum(bool(pattern.fullmatch(value)) for value in filled) >= share * len(filled):
             return ProbeIdKind.ROW_NUMBER if kind is ProbeIdKind.ADDRESS and _ascend_evenly(filled) else kind
-    if all(value.isdigit() for value in filled):
+    if all(map(_is_integer, filled)):
         return ProbeIdKind.ROW_NUMBER
     text = sum(not _is_decimal(value) for value in filled)
     return ProbeIdKind.NAME if text >= least else ProbeIdKind.NONE
 
 
 def _ascend_evenly(values: Sequence[str]) -> bool:
-    numbers = [int(value) for value in values if value.isdigit()]
+    numbers = [int(value) for value in values if _is_integer(value)]
     steps = {right - left for left, right in pairwise(numbers)}
     return len(numbers) > 2 and len(steps) == 1
+
+
+def _is_integer(value: str) -> bool:
+    """ASCII digits: ``²`` is a digit for Python and no number."""
+    return value.isascii() and value.isdigit()
 
 
 def _is_decimal(value: str) -> bool:

@@ -75,6 +75,8 @@ def test_any_text_is_a_nuid_or_none(text):
         (["TP53", "MYC", "KRAS"], ProbeIdKind.NAME),
         (["TP53", "TP53", "TP53"], ProbeIdKind.NONE),
         (["1.5", "2.5", "7.25"], ProbeIdKind.NONE),
+        ([*map(str, range(10_008, 10_108, 3)), "²0123"], ProbeIdKind.ROW_NUMBER),
+        (["²", "³", "¹"], ProbeIdKind.NAME),
     ],
 )
 def test_kinds_of_identifiers_are_told(values, kind):

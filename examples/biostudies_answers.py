@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from examples.answers import NOT_FOUND, Answer, Params, file_answer, json_answer
@@ -35,7 +37,16 @@ def file(studies: StudyFolders, _params: Params, accession: str, path: str) -> A
     found = studies.biostudies_file(accession, path) or studies.file(
         "www.ebi.ac.uk", f"biostudies/files/{accession}/{path}"
     )
-    return NOT_FOUND if found is None else file_answer(found)
+    if found is not None:
+        return file_answer(found)
+    packed = studies.biostudies_file(accession, f"{path}.gz")
+    if packed is None:
+        return NOT_FOUND
+    return Answer(content_type="application/octet-stream", body=studies.derived(packed, _unpacked))
+
+
+def _unpacked(file: Path) -> bytes:
+    return gzip.decompress(file.read_bytes())
 
 
 def search(studies: StudyFolders, params: Params, collection: str | None = None) -> Answer:

@@ -11,7 +11,8 @@ A study folder holds::
     ensembl/releases.json         current release by Ensembl division
     geo/GSE…_family.soft.gz       family file of a GEO series: SOFT, plain (``.soft``) or gzip, or MINiML (``.xml``,
                                   ``.xml.gz``); beside it may lie curated datasets (``GDS….soft.gz``)
-    biostudies/{ACCESSION}/       a study of BioStudies: study.json, info.json (may be missing), files/{path}
+    biostudies/{ACCESSION}/       a study of BioStudies: study.json, info.json (may be missing), files/{path}, plain or
+                                  compressed here only (``{path}.gz``)
     files/{host}/{path}           any file of an archive's file server
 
 ``read_run.json``, one of GEO's files, or a ``study.json`` of BioStudies must be there. Folders may be added and changed

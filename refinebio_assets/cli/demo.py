@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 STUDY = "SRP010938"
 SERIES = "GSE1074"
+ARRAYS = "E-MTAB-3050"
+ARRAY_PLATFORM, ARRAY_REFERENCE = "hgu95av2", "hgu95av2_ensg_probe.tsv.xz"
 SAMPLE_STEPS = {"discovered": 0, "surveyed": 0, "downloaded": 1, "quantified": 2}
 
 
@@ -38,12 +40,13 @@ def demo(serving: bool, as_json: bool) -> None:
     """Offline end-to-end run: a real RNA-seq study from accession to gene expression.
 
     Arabidopsis thaliana infected with Pseudomonas (SRP010938, Howard et al. 2013): 5 paired-end samples, reads of
-    the first 100 kb of each chromosome. Then a real GEO series (GSE1074, two platforms of mouse arrays) is surveyed.
-    Run again, it finds everything done.
+    the first 100 kb of each chromosome. Then a real Affymetrix array (E-MTAB-3050) is normalised with
+    SCAN, and a GEO series (GSE1074, two platforms of mouse arrays) surveyed. Run again, it finds everything done.
     """
     started = time.monotonic()
     say(
-        f"Study {STUDY}: survey, transcriptome index, Salmon, tximport. Offline; takes about a minute.", as_json=as_json
+        f"Study {STUDY}: survey, transcriptome index, Salmon, tximport; {ARRAYS}: SCAN. Offline; about a minute.",
+        as_json=as_json,
     )
     with bundled_archive() as settings:
         summary = _run(settings, as_json=as_json)
@@ -82,11 +85,30 @@ def _run(settings: Settings, *, as_json: bool) -> dict[str, Any]:
         before = fingerprints(session.catalog)
         with progress("Starting", total=None, as_json=as_json) as bar, followed(session.catalog, bar):
             failures = ingest_experiment(session, STUDY, early=False, report=bar.describe)
+            bar.describe(f"{ARRAY_PLATFORM}: importing probes and genes")
+            import_array_reference(session)
+            failures += ingest_experiment(session, ARRAYS, early=False, report=bar.describe)
             bar.describe(f"{SERIES}: asking the archives")
             failed = survey_experiment(session, SERIES)
         everything = [*failures, *([failed] if failed is not None else [])]
         summary = summarize(session, before, [str(failure) for failure in everything])
-        return summary | {"series": describe_series(session)}
+        return summary | {"arrays": describe_arrays(session), "series": describe_series(session)}
+
+
+def import_array_reference(session: Session) -> None:
+    """Import the bundled probes of the array platform; the same file again changes nothing."""
+    from importlib.resources import as_file, files
+
+    from refinebio_assets.microarray.references_run import import_reference, read_chip_annotation, supported_platform
+    from resources.object_store import ObjectStore
+
+    settings = session.settings
+    source, version = "org.Hs.eg.db", "3.16.0"
+    platform = supported_platform(ARRAY_PLATFORM)
+    store = ObjectStore.from_url(settings.store_url, endpoint_url=settings.s3_endpoint_url)
+    with as_file(files("examples") / "platforms" / ARRAY_REFERENCE) as table:
+        content = read_chip_annotation(platform, table, None, organism=None, source=source, version=version)
+    import_reference(platform, content, source=source, version=version, catalog=session.catalog, store=store)
 
 
 def fingerprints(catalog: Catalog) -> dict[str, str | None]:
@@ -144,6 +166,18 @@ def summarize(session: Session, before: dict[str, str | None], failures: Sequenc
     }
 
 
+def describe_arrays(session: Session) -> dict[str, Any]:
+    """The array study: its samples with what became of them, and its files."""
+    catalog = session.catalog
+    statuses = catalog.sample_statuses([entry.accession for entry in catalog.ledger.of_experiment(ARRAYS)])
+    samples = [
+        {"sample": status.accession, "title": status.title, "state": status.state.value, "message": status.message}
+        for status in sorted(statuses.values(), key=lambda status: status.accession)
+    ]
+    files = [f"{session.settings.store_url}/{file.key}" for file in catalog.experiment_files(ARRAYS)]
+    return {"experiment": ARRAYS, "title": catalog.titles([ARRAYS]).get(ARRAYS, ""), "samples": samples, "files": files}
+
+
 def describe_series(session: Session) -> dict[str, Any]:
     """What the survey of the GEO series recorded: its platforms with the state and reason of their samples."""
     catalog = session.catalog
@@ -172,6 +206,10 @@ def describe(summary: dict[str, Any], settings: Settings, *, serving: bool) -> s
     columns = ["sample", "title", "state", "reads", "mapped_percent"]
     lines = ["", f"{STUDY}  {summary['title']}", "", table(summary["samples"], columns), ""]
     lines += ["Files", *(f"  {file}" for file in summary["files"]), ""]
+    arrays = summary["arrays"]
+    lines += [f"{arrays['experiment']}  {arrays['title']}", ""]
+    lines += [table(arrays["samples"], ["sample", "title", "state", "message"]), ""]
+    lines += ["Files", *(f"  {file}" for file in arrays["files"]), ""]
     series = summary["series"]
     lines += [f"{series['experiment']}  {series['title']} (surveyed)", ""]
     lines += [table(series["platforms"], ["platform", "samples", "state", "why"]), ""]

@@ -26,6 +26,7 @@ from tests.end_to_end.installation import Installation, installed
 pytestmark = pytest.mark.end_to_end
 
 STUDY = "SRP010938"
+EXAMPLES = BUNDLED_STUDY.parents[1]
 RUNS = ["SRR446027", "SRR446029", "SRR446031", "SRR446039", "SRR446043"]
 FLOAT32 = 2.0**-24
 """Largest relative error of rounding to float32, in which matrices are stored."""
@@ -317,3 +318,19 @@ def test_a_geo_series_is_surveyed_with_a_reason_for_every_sample(demo: Installat
     assert "two-colour" in told["unsupported_platform"][1]
     (item,) = demo.json("resolve", "E-GEOD-1074")["items"]
     assert (item["outcome"], item["experiments"], len(item["samples"])) == ("found", ["GSE1074"], 24)
+
+
+def test_an_array_becomes_expression_as_the_command_by_itself_makes_it(
+    demo: Installation, printed: dict, tmp_path: Path
+) -> None:
+    (sample,) = printed["arrays"]["samples"]
+    assert (sample["sample"], sample["state"]) == ("E-MTAB-3050-1007409-C30057", "processed")
+    made = anndata.read_h5ad(demo.objects / "array_expression/E-MTAB-3050/E-MTAB-3050.h5ad")
+    assert made.shape == (1, 6673)
+    cel = EXAMPLES / "studies/E-MTAB-3050/biostudies/E-MTAB-3050/files/C30057.CEL.gz"
+    probes = EXAMPLES / "platforms/hgu95av2_ensg_probe.tsv.xz"
+    out = tmp_path / "scan.tsv"
+    words = ["compute", "scan", str(cel), "--probe-table", str(probes), "--probe-summary", str(probes)]
+    assert demo.run(*words, "--out", str(out)).returncode == 0
+    alone = pd.read_csv(out, sep="\t", index_col="Gene", float_precision="round_trip").iloc[:, 0]
+    np.testing.assert_array_equal(made[:, alone.index].X[0], alone.to_numpy(np.float32))

@@ -15,7 +15,8 @@ from math import prod
 import numpy as np
 
 from refinebio_assets.microarray.illumina_columns import ColumnRole, id_name_score, plain_key
-from refinebio_assets.microarray.illumina_evidence import Column, monotony, rank_correlations
+from refinebio_assets.microarray.illumina_evidence import Column, rank_correlations
+from refinebio_assets.microarray.illumina_pairing import Factor, judged, pairings
 from refinebio_assets.microarray.illumina_samples import SampleHint, match_samples
 from refinebio_assets.microarray.probe_identifiers import RELIABILITY, ProbeIdKind
 
@@ -51,8 +52,6 @@ _PRIORS = dict.fromkeys(_RAW_WORDS, 1.0) | {
 _NAMED_BY_SAMPLE = 0.9
 _NAMED_BY_HINT = 0.97
 _LIKELIEST_LOG_MAXIMUM, _LEAST_LINEAR_MAXIMUM = 25.0, 100.0
-
-Factor = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,8 +200,8 @@ def _with_detection(reading: _Reading, columns: Sequence[Column]) -> _Reading:
         reading.factors.append((1.0, "there are no detection p-values"))
         return reading
     best: tuple[float, list[Column | None], list[Factor], bool, bool] | None = None
-    for prior, how, pairs in _pairings(reading.signals, found):
-        factors, is_reversed, is_verified = _judged(reading.signals, pairs, how)
+    for prior, how, pairs in pairings(reading.signals, found):
+        factors, is_reversed, is_verified = judged(reading.signals, pairs, how)
         factors.append((prior if named else prior * 0.97, f"p-values belong to signals {how}"))
         score = prod(factor for factor, _ in factors)
         if best is None or score > best[0]:
@@ -215,68 +214,9 @@ def _with_detection(reading: _Reading, columns: Sequence[Column]) -> _Reading:
     reading.factors += factors
     left = len(found) - sum(one is not None for one in reading.detections)
     if left and named:
-        reading.factors.append((max(0.5, 1.0 - left / len(found)), f"{left} columns of p-values are left over"))
+        weight = (0.5 if reading.is_verified else 1.0) * left / len(found)
+        reading.factors.append((max(0.5, 1.0 - weight), f"{left} columns of p-values are left over"))
     return reading
-
-
-def _pairings(signals: list[Column], found: list[Column]) -> Iterator[tuple[float, str, list[Column | None]]]:
-    """Ways to give each signal its column: by the sample's name, by the place beside it, by the order in blocks."""
-    by_key: dict[str, list[Column]] = {}
-    for column in found:
-        by_key.setdefault(plain_key(column.named.key), []).append(column)
-    keys = [plain_key(column.named.key) for column in signals]
-    if len(set(keys)) == len(keys) and all(len(one) == 1 for key, one in by_key.items() if key):
-        by_name = [next(iter(by_key.get(key, ())), None) for key in keys]
-        if any(by_name) and (len(found) > 1 or len(signals) == 1 or all(keys)):
-            yield 1.0, "by name", by_name
-    places = sorted(column.place for column in signals)
-    yield from _beside(signals, found, places)
-    if len(found) == len(signals):
-        yield 0.95, "by order", [*sorted(found, key=lambda one: one.place)]
-
-
-def _beside(
-    signals: list[Column], found: list[Column], places: list[int]
-) -> Iterator[tuple[float, str, list[Column | None]]]:
-    """The only candidate between a signal and the next one, or the one before."""
-    ends = [*places[1:], max(column.place for column in [*signals, *found]) + 1]
-    begins = [-1, *places[:-1]]
-    for prior, how, spans in (
-        (0.98, "by their place behind them", dict(zip(places, zip(places, ends, strict=True), strict=True))),
-        (0.93, "by their place before them", dict(zip(places, zip(begins, places, strict=True), strict=True))),
-    ):
-        between = [
-            [one for one in found if spans[signal.place][0] < one.place < spans[signal.place][1]] for signal in signals
-        ]
-        if all(len(one) <= 1 for one in between) and any(between):
-            yield prior, how, [one[0] if one else None for one in between]
-
-
-def _judged(signals: list[Column], pairs: list[Column | None], how: str) -> tuple[list[Factor], bool, bool]:
-    """What the values say about a pairing; whether p-values are reversed; whether the pairing is confirmed."""
-    results = [
-        monotony(signal.numbers, pair.numbers) for signal, pair in zip(signals, pairs, strict=True) if pair is not None
-    ]
-    told = [(score, direction) for score, direction in results if direction]
-    factors: list[Factor] = []
-    missing = sum(pair is None for pair in pairs)
-    if missing:
-        factors.append((max(0.4, 1.0 - 0.6 * missing / len(pairs)), f"{missing} signals have no p-values"))
-    if not told:
-        factors.append((0.95, "the p-values differ too little to check them against the signals"))
-        return factors, False, False
-    lowest = float(np.quantile([score for score, _ in told], 0.05, method="lower"))
-    directions = Counter(direction for _, direction in told)
-    direction = directions.most_common(1)[0][0]
-    if directions[direction] < len(told):
-        factors.append((0.5, "p-values fall with the signals of some samples and rise with those of others"))
-    if lowest >= 0.8:
-        factors.append((1.0, "the p-values follow the signals as detection p-values do"))
-    else:
-        by_name = how == "by name"
-        weight = (0.9 if by_name else 0.75) if lowest >= 0.5 else 0.75 if by_name else 0.4
-        factors.append((weight, f"p-values do not follow the signals strictly (agreement {lowest:.2f})"))
-    return factors, direction > 0, lowest >= 0.8
 
 
 def _finished(
@@ -286,6 +226,10 @@ def _finished(
     warnings: list[str] = []
     beads, stderr = (_companions(reading, columns, role) for role in (ColumnRole.BEADS, ColumnRole.STDERR))
     names, name_factors = _names(reading, hints, fallback)
+    unreadable = [one for one in columns if _is_unreadable(one)]
+    if unreadable:
+        shown = ", ".join(repr(one.header) for one in unreadable[:5])
+        warnings.append(f"{len(unreadable)} columns are called signals and hold no numbers: {shown}.")
     scale, scale_factors = _scale(reading.signals)
     used = {one.place for one in (*reading.signals, *reading.detections, *beads, *stderr) if one is not None}
     factors = [
@@ -311,6 +255,11 @@ def _finished(
     )
 
 
+def _is_unreadable(column: Column) -> bool:
+    """Called a signal, without being one."""
+    return column.named.role is ColumnRole.OTHER and column.named.word in _PRIORS and not column.is_numeric
+
+
 def _place(column: Column | None) -> int | None:
     return None if column is None else column.place
 
@@ -322,7 +271,7 @@ def _companions(reading: _Reading, columns: Sequence[Column], role: ColumnRole) 
     if words:  # BEAD_STDERR and ARRAY_STDEV may both be there: one quantity at a time
         word = words.most_common(1)[0][0]
         found = [column for column in found if column.named.word == word]
-        for _, _, pairs in _pairings(reading.signals, found):
+        for _, _, pairs in pairings(reading.signals, found):
             if sum(pair is not None for pair in pairs) == len(found):
                 return pairs
     return [None] * len(reading.signals)

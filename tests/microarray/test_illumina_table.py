@@ -183,6 +183,16 @@ def test_doubtful_tables_are_refused_with_what_to_look_at(form):
     assert "header" in error.remedy
 
 
+@pytest.mark.parametrize("cells", [[""] * corpus.ROWS, ["n. d."] * corpus.ROWS], ids=["empty", "text"])
+@pytest.mark.parametrize("names", [("{}", "Detection Pval"), ("{}.AVG_Signal", "{}.Detection Pval")])
+def test_one_unreadable_column_leaves_the_others_as_they_are(names, cells):
+    header = ["ID_REF", *[name.format(one) for one in SAMPLES for name in names]]
+    read = read_bead_table(table(header, interleaved([*SIGNALS[:2], cells, SIGNALS[3]], P_VALUES)))
+    assert read.names == ("wt_1", "wt_2", "ko_2")
+    assert [(one.signal, one.detection) for one in read.columns] == [(1, 2), (3, 4), (7, 8)]
+    assert any("were not read" in warning for warning in read.warnings)
+
+
 def test_names_of_samples_make_a_plain_table_surer():
     content = table(["GENE", *SAMPLES], SIGNALS, [f"x{at}" for at in range(corpus.ROWS)])
     hints = [SampleHint(f"GSM{at}", one) for at, one in enumerate(SAMPLES)]

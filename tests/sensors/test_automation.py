@@ -15,7 +15,7 @@ from resources.settings import Settings
 from sensors.automation import automation_requests
 from sensors.requests import SUBJECT_TAG, first_of_each, under_way
 from sensors.retries import FIRST_PAUSE, pause_after, retry_requests
-from tests.resources.catalog.studies import change, quant_file, quantification, sample, study
+from tests.resources.catalog.studies import array, change, quant_file, quantification, sample, series, study
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
@@ -213,3 +213,24 @@ def test_sensors_look_as_often_as_the_settings_say() -> None:
     settings = Settings(discovery_interval_seconds=7, automation_interval_seconds=3)
     repository = build_defs(settings=settings).get_repository_def()
     assert {sensor.minimum_interval_seconds for sensor in repository.sensor_defs} == {7, 3}
+
+
+def test_arrays_are_asked_for_until_they_wait_for_a_reference(sqlite_catalog: Catalog) -> None:
+    sqlite_catalog.record_survey(series("GSE1", [array("GSM0001"), array("GSM0002")]), metadata_sha256="a" * 64)
+    assert asked(sqlite_catalog) == [("GSE1", ["array_expression"])]
+    waiting = [
+        change(name, SampleState.SURVEYED, "GSE1", reason="no_platform_reference") for name in ("GSM0001", "GSM0002")
+    ]
+    sqlite_catalog.ledger.set_states(waiting)
+    assert asked(sqlite_catalog) == []
+
+
+def test_arrays_that_failed_for_a_passing_reason_are_tried_again_as_arrays(sqlite_catalog: Catalog) -> None:
+    sqlite_catalog.record_survey(series("GSE1", [array("GSM0001")]), metadata_sha256="a" * 64)
+    sqlite_catalog.ledger.set_states(
+        [change("GSM0001", SampleState.SURVEYED, "GSE1", reason="archive_unavailable", retryable=True, attempted=True)]
+    )
+    assert asked(sqlite_catalog) == []
+    entries = sqlite_catalog.ledger.retryable(max_attempts=MAX_ATTEMPTS)
+    (request,) = retry_requests(sqlite_catalog, entries, moment=datetime.now(UTC) + 2 * FIRST_PAUSE)
+    assert [key.to_user_string() for key in request.asset_selection or ()] == ["array_expression"]

@@ -59,7 +59,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Threads per Salmon run. With 1, quantification is bit-reproducible where the platform allows it.",
     )
-    parallel_samples: int = Field(2, ge=1, description="Samples quantified (or arrays normalised) at the same time in one process.")
+    parallel_samples: int = Field(
+        2, ge=1, description="Samples quantified (or arrays normalised) at the same time in one process."
+    )
     min_mapping_rate: float = Field(
         10.0, ge=0, le=100, description="Samples that map less than this percentage of reads get state failed_qc."
     )

@@ -20,7 +20,7 @@ SEEDS = {
     "one colour": extraction_text(spots(12, two_colours=False), line_end="\r\n"),
     "genepix": b"\r\n".join([*_GPR[:18], b""]),
     "feature extraction": b"\n".join(gzip.decompress((DATA / "GSM361301_head.txt.gz").read_bytes()).split(b"\n")[:14]),
-    "packed": gzip.compress(extraction_text(spots(12))),
+    "packed": gzip.compress(extraction_text(spots(12)), mtime=0),
 }
 
 

@@ -63,16 +63,16 @@ def build_experiment_automation(settings: Settings) -> dg.SensorDefinition:
 
 
 def automation_requests(catalog: Catalog, settings: Settings, *, moment: datetime) -> Iterator[dg.RunRequest]:
-    """All that could be run now, the most advanced experiments first."""
+    """All that could be run now: surveys of what changed upstream before it is processed, then the most advanced."""
+    for experiment in catalog.discovery.changed_experiments(limit=LOOK_AHEAD):
+        version = catalog.ledger.version_of_experiment(experiment)
+        yield chain_request(experiment, SURVEY_CHAIN, run_key=f"changed:{experiment}:{version}:{hour_of(moment)}")
     yield from import_requests(catalog, settings, moment=moment)
     yield from expression_requests(catalog, catalog.ledger.experiments_to_quantify(limit=LOOK_AHEAD), moment=moment)
     yield from array_requests(catalog, catalog.experiments_to_process_arrays(limit=LOOK_AHEAD), moment=moment)
     for experiment in catalog.ledger.experiments_to_survey(limit=LOOK_AHEAD):
         version = catalog.ledger.version_of_experiment(experiment)
         yield chain_request(experiment, SURVEY_CHAIN, run_key=f"survey:{experiment}:{version}:{hour_of(moment)}")
-    for experiment in catalog.discovery.changed_experiments(limit=LOOK_AHEAD):
-        version = catalog.ledger.version_of_experiment(experiment)
-        yield chain_request(experiment, SURVEY_CHAIN, run_key=f"changed:{experiment}:{version}:{hour_of(moment)}")
 
 
 def import_requests(catalog: Catalog, settings: Settings, *, moment: datetime) -> Iterator[dg.RunRequest]:

@@ -409,8 +409,8 @@ def test_a_broken_family_file_is_tried_again_by_the_sensors(
         let_time_pass(session, hours=1)
         assert ticks.tick("retry_transient_failures") == [MIXED]
         assert session.catalog.ledger.counts(MIXED) == {"superseded": 2, "surveyed": 2, "unsupported_platform": 1}
-        # The study with its reads was discovered on the way; the sensors carry on with it.
-        assert ticks.tick("experiment_automation") == [MIXED_READS]
+        # The study with its reads was discovered on the way; the sensors carry on with it, and with the arrays.
+        assert ticks.tick("experiment_automation") == [MIXED, MIXED_READS]
         assert session.catalog.ledger.entries([MIXED_READS])[MIXED_READS].state.value == "surveyed"
 
 

@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from examples.synthetic import SyntheticStudy
@@ -128,8 +129,11 @@ def test_an_update_upstream_is_surveyed_although_its_request_was_lost(install: I
         assert sorted(ticks.tick("experiment_automation")) == sorted([SERIES, STUDY])
         assert states(session, SERIES) == states(session, STUDY) == {"surveyed": 3}
         assert session.catalog.discovery.changed_experiments(limit=9) == []
-        sensors = ("geo_discovery", "array_express_discovery", "experiment_automation")
-        assert [ticks.new_requests(sensor) for sensor in sensors] == [[], [], []]
+        sensors = ("geo_discovery", "array_express_discovery")
+        assert [ticks.new_requests(sensor) for sensor in sensors] == [[], []]
+        # Surveyed anew, the arrays are carried on with; nothing is surveyed again.
+        carried_on = [request.asset_selection for request in ticks.new_requests("experiment_automation")]
+        assert carried_on == [[dg.AssetKey("array_expression")]] * 2
 
 
 @pytest.mark.parametrize("experiment", [SERIES, STUDY, READS])

@@ -19,12 +19,15 @@ def record(catalog: Catalog, result: SurveyResult, sha: str = "a" * 64, run_id: 
 
 
 def snapshot(catalog: Catalog) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table."""
+    """Every row of every table, but for the moment an experiment was last looked at."""
     with catalog.reading() as session:
-        return {
+        found = {
             table.name: sorted((tuple(row) for row in session.execute(table.select())), key=repr)
             for table in Base.metadata.sorted_tables
         }
+    notes = found["catalog_properties"]
+    found["catalog_properties"] = [(name, "a time" if name.startswith("surveyed:") else note) for name, note in notes]
+    return found
 
 
 def state(catalog: Catalog, accession: str) -> str:

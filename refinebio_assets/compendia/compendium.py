@@ -200,9 +200,7 @@ def prepare_compendium(
         ValueError: No gene or no sample is left, or too few for the rank.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    identity = fingerprint_of(
-        "compendium", recipe.to_dict(), gene_space(store.genes), [part.info.sha256 for part in store.parts]
-    )
+    identity = fingerprint_of("compendium", recipe.to_dict(), gene_space(store.genes), store.identity)
     filtered = _filtered_before(scratch, identity) or _filter(store, recipe, scratch, identity, report)
     if not all(filtered.shape):
         message = f"the filters leave {filtered.shape[0]} samples and {filtered.shape[1]} genes"

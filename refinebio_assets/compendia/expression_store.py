@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
@@ -288,18 +288,50 @@ class SampleBlock:
 class ExpressionStore:
     """The parts of an organism, in the order of experiment and first sample.
 
-    A sample that several parts have counts once: the first part (in that order) has it.
+    A sample that several parts have counts once: that of the experiment that owns it, else the first part's.
+
+    Attributes:
+        parts: Those that samples are taken from.
+        places: For each part, which of its samples count.
     """
 
     parts: tuple[Part, ...]
+    places: tuple[tuple[int, ...], ...]
     _columns: dict[tuple[str, ...], NDArray[np.intp]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, parts: Sequence[Part]) -> ExpressionStore:
-        """A store of parts, sorted."""
-        return cls(
-            tuple(sorted(parts, key=lambda part: (part.info.experiment, part.info.samples[:1], part.info.sha256)))
-        )
+    def of(
+        cls,
+        parts: Iterable[Part],
+        samples: Collection[str] | None = None,
+        *,
+        owners: Mapping[str, str] | None = None,
+    ) -> ExpressionStore:
+        """A store of parts, sorted.
+
+        Args:
+            parts: In any order.
+            samples: Only these count; all if None.
+            owners: Experiment of samples that several experiments have.
+        """
+        ordered = sorted(parts, key=lambda part: (part.info.experiment, part.info.samples[:1], part.info.sha256))
+        wanted = None if samples is None else frozenset(samples)
+        source: dict[str, int] = {}
+        owned = owners or {}
+        for number, part in enumerate(ordered):
+            for sample in part.info.samples:
+                if wanted is not None and sample not in wanted:
+                    continue
+                if sample not in source or (
+                    owned.get(sample) == part.info.experiment != ordered[source[sample]].info.experiment
+                ):
+                    source[sample] = number
+        places = [
+            tuple(place for place, sample in enumerate(part.info.samples) if source.get(sample) == number)
+            for number, part in enumerate(ordered)
+        ]
+        used = [number for number, of_part in enumerate(places) if of_part]
+        return cls(tuple(ordered[number] for number in used), tuple(places[number] for number in used))
 
     @cached_property
     def genes(self) -> tuple[str, ...]:
@@ -310,22 +342,27 @@ class ExpressionStore:
     @cached_property
     def samples(self) -> tuple[str, ...]:
         """All samples, each once, in the order in which blocks have them."""
-        return tuple(dict.fromkeys(sample for part in self.parts for sample in part.info.samples))
+        return tuple(
+            part.info.samples[place] for part, places in zip(self.parts, self.places, strict=True) for place in places
+        )
+
+    @property
+    def identity(self) -> list[tuple[str, list[int]]]:
+        """What the values depend on, as JSON: the sha256 of every part and which of its samples count."""
+        return [
+            (part.info.sha256, [] if len(places) == len(part.info.samples) else list(places))
+            for part, places in zip(self.parts, self.places, strict=True)
+        ]
 
     def blocks(self) -> Iterator[SampleBlock]:
         """All samples, part by part."""
-        seen: set[str] = set()
         width = len(self.genes)
-        for part in self.parts:
-            fresh = [place for place, sample in enumerate(part.info.samples) if sample not in seen]
-            seen.update(part.info.samples)
-            if not fresh:
-                continue
+        for part, places in zip(self.parts, self.places, strict=True):
             columns = self.columns_of(part.info.genes)
             read = part.read()
-            values = np.full((len(fresh), width), np.nan, np.float32)
-            values[:, columns] = (read if len(fresh) == read.shape[1] else read[:, fresh]).T
-            yield SampleBlock(info=_only(part.info, fresh), values=values, columns=columns)
+            values = np.full((len(places), width), np.nan, np.float32)
+            values[:, columns] = (read if len(places) == read.shape[1] else read[:, places]).T
+            yield SampleBlock(info=_only(part.info, places), values=values, columns=columns)
 
     def gene_slice(self, genes: Sequence[str], samples: Sequence[str] | None = None) -> Floats:
         """Some genes of some samples, without reading the others.
@@ -339,14 +376,9 @@ class ExpressionStore:
         """
         wanted = {sample: row for row, sample in enumerate(self.samples if samples is None else samples)}
         values = np.full((len(wanted), len(genes)), np.nan, np.float32)
-        seen: set[str] = set()
-        for part in self.parts:
-            places = [
-                (place, wanted[sample])
-                for place, sample in enumerate(part.info.samples)
-                if sample in wanted and sample not in seen
-            ]
-            seen.update(part.info.samples)
+        for part, of_part in zip(self.parts, self.places, strict=True):
+            names = part.info.samples
+            places = [(place, wanted[names[place]]) for place in of_part if names[place] in wanted]
             rows = {gene: row for row, gene in enumerate(part.info.genes) if gene in genes} if places else {}
             if rows:
                 read = part.read_genes(list(rows.values()))

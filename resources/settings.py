@@ -72,6 +72,42 @@ class Settings(BaseSettings):
     )
     ensembl_release: str | None = Field(None, description="Pin an Ensembl (Genomes) release; the current one if unset.")
 
+    qn_target_min_samples: int = Field(
+        100, ge=1, description="Samples of one platform (or of RNA-seq) from which on an organism gets a QN target."
+    )
+    qn_target_growth: float = Field(
+        0.1, ge=0, description="Share of new samples after which the sensors make a QN target anew."
+    )
+    compendium_min_samples: int = Field(
+        100, ge=1, description="Samples from which on the sensors make a compendium or quantpendium of an organism."
+    )
+    compendium_growth: float = Field(
+        0.1, ge=0, description="Share of new samples after which the sensors make a compendium anew."
+    )
+    compendium_memory: str = Field("4GiB", description="Memory that making a compendium may take.")
+    compendium_svd_algorithm: Literal["arpack", "randomized", "none"] = Field(
+        "arpack", description="How exact the decompositions of the imputation are; none leaves missing values missing."
+    )
+    compendium_method: Literal["refinebio-1", "refinebio-2"] = Field(
+        "refinebio-2", description="Order of a compendium's steps; refinebio-1 repeats what refine.bio's program does."
+    )
+    compendium_include_submitted: bool = Field(
+        default=False,
+        description="Take samples without raw data (submitter-processed, imported) into QN targets and compendia.",
+    )
+    compendium_gene_presence: float = Field(
+        0.5, ge=0, lt=1, description="Share of samples that must have a gene, before anything else."
+    )
+    compendium_gene_completeness: float = Field(
+        0.7, ge=0, le=1, description="Share of samples with a value other than zero that a gene needs to stay."
+    )
+    compendium_sample_completeness: float = Field(
+        0.5, ge=0, le=1, description="Share of genes with a value other than zero that a sample needs to stay."
+    )
+    compendium_formats: tuple[Literal["h5ad", "zarr", "parquet", "tsv", "zip"], ...] = Field(
+        ("h5ad", "zarr", "parquet", "tsv", "zip"), description="Files that are written of a compendium."
+    )
+
     discovery_organisms: tuple[str, ...] = Field(
         (),
         description="Scientific names or NCBI taxonomy ids that discovery looks for, most wanted first; all if empty.",

@@ -128,6 +128,26 @@ class ComputedFileKind(StrEnum):
     ARRAY_VALUES = "array_values"
     ARRAY_EXPRESSION_ANNDATA = "array_expression_anndata"
     ARRAY_EXPRESSION_PARQUET = "array_expression_parquet"
+    EXPRESSION_PART = "expression_part"
+    ARRAY_EXPRESSION_PART = "array_expression_part"
+    QN_TARGET = "qn_target"
+    QN_TARGET_STATE = "qn_target_state"
+    COMPENDIUM_ANNDATA = "compendium_anndata"
+    COMPENDIUM_ZARR = "compendium_zarr"
+    COMPENDIUM_PARQUET = "compendium_parquet"
+    COMPENDIUM_TSV = "compendium_tsv"
+    COMPENDIUM_ARCHIVE = "compendium_archive"
+    COMPENDIUM_MODEL = "compendium_model"
+    COMPENDIUM_REPORT = "compendium_report"
+    COMPENDIUM_METADATA = "compendium_metadata"
+    QUANTPENDIUM_ARCHIVE = "quantpendium_archive"
+
+
+class CompendiumKind(StrEnum):
+    """The two organism-wide artefacts: normalised expression, and the quant files of all RNA-seq samples."""
+
+    COMPENDIUM = "compendium"
+    QUANTPENDIUM = "quantpendium"
 
 
 HARMONIZED_FIELDS: tuple[str, ...] = (

@@ -5,7 +5,7 @@ One matrix per organism: arrays of different organisms have no genes in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refinebio_assets import __version__, plots
+from refinebio_assets.compendia.expression_store import PartInfo
+from refinebio_assets.compendia.store_run import expression_parts_of, part_files
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision
-from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, ComputedFileKind, LedgerKind, SampleState
+from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, ComputedFileKind, LedgerKind, SampleState, Technology
 from refinebio_assets.microarray import array_quality
 from refinebio_assets.microarray.arrays_run import CODE_VERSION, DUPLICATE, USABLE, ExperimentArrays
 from refinebio_assets.microarray.inputs_run import ArrayInputs
@@ -327,7 +329,10 @@ def _record(
             },
             code_version=__version__,
             run_id=environment.run_id,
-            files=tuple(matrix_files(experiment, matrices, environment.store)),
+            files=(
+                *matrix_files(experiment, matrices, environment.store),
+                *part_files(environment.store, _parts(experiment, matrices)),
+            ),
         )
     )
     for key in recorded.superseded_keys:
@@ -343,6 +348,21 @@ def _record(
         changes += [_change(name, owners[name], decision, environment) for name in names]
     catalog.ledger.set_states(changes)
     catalog.refresh_experiment_state(experiment, run_id=environment.run_id, processed=True)
+
+
+def _parts(experiment: str, matrices: Mapping[str, anndata.AnnData]) -> Iterator[tuple[PartInfo, bytes]]:
+    """The experiment's log2 values for the expression store; those of unknown organisms are of no use there."""
+    for organism, matrix in matrices.items():
+        if organism != UNKNOWN_ORGANISM:
+            yield from expression_parts_of(
+                np.asarray(matrix.X),
+                experiment=experiment,
+                technology=Technology.MICROARRAY,
+                genes=[str(gene) for gene in matrix.var_names],
+                samples=[str(sample) for sample in matrix.obs_names],
+                organisms=[organism] * matrix.n_obs,
+                platforms=[str(platform) for platform in matrix.obs["platform"]],
+            )
 
 
 def matrix_files(experiment: str, organisms: Mapping[str, Any], store: ObjectStore) -> list[FileToRecord]:

@@ -5,7 +5,7 @@ The tximport rule, the matrices with their sample metadata, and what is recorded
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from refinebio_assets import __version__, plots
+from refinebio_assets.compendia.expression_store import PartInfo
+from refinebio_assets.compendia.store_run import expression_parts_of, part_files
 from refinebio_assets.domain.errors import InputError
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from refinebio_assets.domain.records import LedgerDecision, QuantFileRecord, QuantFiles
@@ -25,6 +27,7 @@ from refinebio_assets.domain.vocabulary import (
     IndexLength,
     LedgerKind,
     SampleState,
+    Technology,
 )
 from refinebio_assets.rna_seq.gene_map import GeneMap
 from refinebio_assets.rna_seq.quant_sf import QuantSource
@@ -274,7 +277,8 @@ def _record(
 ) -> None:
     """Record the stored files and move the samples to ``processed``."""
     experiment, catalog, store = manifest.experiment, environment.catalog, environment.store
-    files = [*rds, *expression_files(experiment, store)]
+    parts = part_files(store, _parts(experiment, value, catalog))
+    files = [*rds, *expression_files(experiment, store), *parts]
     recorded = catalog.record_result(
         ResultToRecord(
             processor=PROCESSOR,
@@ -309,6 +313,21 @@ def _record(
         ]
     )
     catalog.refresh_experiment_state(experiment, run_id=environment.run_id, processed=True)
+
+
+def _parts(experiment: str, value: anndata.AnnData, catalog: Catalog) -> Iterable[tuple[PartInfo, bytes]]:
+    """The experiment's lengthScaledTPM for the expression store."""
+    samples = [str(sample) for sample in value.obs_names]
+    platforms = catalog.sample_platforms(samples)
+    return expression_parts_of(
+        np.asarray(value.layers["lengthScaledTPM"]),
+        experiment=experiment,
+        technology=Technology.RNA_SEQ,
+        genes=[str(gene) for gene in value.var_names],
+        samples=samples,
+        organisms=[str(organism) for organism in value.obs["organism"]],
+        platforms=[platforms.get(sample, "") for sample in samples],
+    )
 
 
 def expression_files(experiment: str, store: ObjectStore) -> list[FileToRecord]:

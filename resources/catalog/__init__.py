@@ -3,7 +3,16 @@
 from resources.catalog.accessions import Resolution
 from resources.catalog.array_samples import ArrayFile, ArrayToProcess
 from resources.catalog.catalog import Catalog
+from resources.catalog.compendium_records import (
+    CompendiumInfo,
+    CompendiumSample,
+    CompendiumToRecord,
+    OrganismCounts,
+    QnTargetInfo,
+    QnTargetToRecord,
+)
 from resources.catalog.computed_files import ComputedFileInfo
+from resources.catalog.expression_parts import ExpressionPartInfo, PartContent
 from resources.catalog.imported_metadata import MetadataImport
 from resources.catalog.ledger import Ledger, LedgerHistoryRow, ReasonCount
 from resources.catalog.ledger_changes import LedgerRow, StateChange
@@ -27,8 +36,12 @@ __all__ = [
     "ArrayFile",
     "ArrayToProcess",
     "Catalog",
+    "CompendiumInfo",
+    "CompendiumSample",
+    "CompendiumToRecord",
     "ComputedFileInfo",
     "DetectedPlatformToRecord",
+    "ExpressionPartInfo",
     "FileToRecord",
     "ImportedOntology",
     "Ledger",
@@ -38,9 +51,13 @@ __all__ = [
     "MetadataImport",
     "OntologyImport",
     "OntologySource",
+    "OrganismCounts",
+    "PartContent",
     "PlatformReferenceInfo",
     "PlatformReferenceToRecord",
     "PlatformSamples",
+    "QnTargetInfo",
+    "QnTargetToRecord",
     "QuantFileInfo",
     "ReasonCount",
     "RecordedReference",

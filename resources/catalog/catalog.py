@@ -32,6 +32,7 @@ from resources.catalog import (
 )
 from resources.catalog.accessions import Resolution
 from resources.catalog.array_samples import ArrayFile, ArrayToProcess
+from resources.catalog.compendium_records import CompendiumRecords
 from resources.catalog.computed_files import ComputedFileInfo
 from resources.catalog.discovery_records import DiscoveryRecords
 from resources.catalog.engine import Database, create_catalog_engine
@@ -70,6 +71,7 @@ class Catalog:
         self.ledger = Ledger(database)
         self.summary = Summary(database)
         self.discovery = DiscoveryRecords(database)
+        self.compendia = CompendiumRecords(database)
 
     @classmethod
     def connect(cls, url: str, *, migrate: bool = True) -> Catalog:
@@ -276,6 +278,11 @@ class Catalog:
         """UPPER_SNAKE organism by sample; samples without one are absent."""
         with self.reading() as session:
             return sample_values.sample_organisms(session, samples)
+
+    def sample_platforms(self, samples: Sequence[str]) -> dict[str, str]:
+        """Platform accession by sample; samples without any are absent."""
+        with self.reading() as session:
+            return sample_values.sample_platforms(session, samples)
 
     def harmonized_values(self, samples: Sequence[str]) -> dict[str, dict[str, str]]:
         """Harmonised values with their units, by sample and field."""

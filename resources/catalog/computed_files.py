@@ -51,6 +51,17 @@ def experiment_files(session: Session, experiment: str) -> list[ComputedFileInfo
     return sorted((_file_info(row) for row in session.execute(query)), key=lambda file: file.key)
 
 
+def files_of_results(session: Session, result_ids: Iterable[int]) -> dict[int, tuple[ComputedFileInfo, ...]]:
+    """All files of each result, by its id, in the order in which they were first recorded."""
+    found: dict[int, list[Any]] = {}
+    for row in rows_where_in(session, _files(), ComputedFile.result_id, sorted(set(result_ids))):
+        found.setdefault(row.ComputedFile.result_id, []).append(row)
+    return {
+        result: tuple(_file_info(row) for row in sorted(rows, key=lambda row: row.ComputedFile.id))
+        for result, rows in found.items()
+    }
+
+
 def _files() -> Select[*tuple[Any, ...]]:
     return select(ComputedFile, ComputationalResult.fingerprint, ComputationalResult.metrics).outerjoin(
         ComputationalResult, ComputationalResult.id == ComputedFile.result_id

@@ -39,6 +39,7 @@ __all__ = [
     "Experiment",
     "ExperimentAlias",
     "ExperimentSample",
+    "ExpressionPart",
     "LedgerEntry",
     "LedgerHistory",
     "Ontology",
@@ -293,16 +294,45 @@ class TranscriptomeIndex(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ExpressionPart(Base):
+    """Samples of an experiment in the expression store of an organism: one ``.npy`` file, genes x samples.
+
+    ``samples`` and ``platforms`` name its columns; ``gene_space`` identifies its rows.
+    """
+
+    __tablename__ = "expression_parts"
+    computed_file_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("computed_files.id", ondelete="CASCADE"), primary_key=True
+    )
+    technology: Mapped[str] = mapped_column(String(32))
+    scale: Mapped[str] = mapped_column(String(16))
+    gene_space: Mapped[str] = mapped_column(String(64))
+    num_genes: Mapped[int]
+    samples: Mapped[list[Any]] = mapped_column(default=list)
+    platforms: Mapped[list[Any]] = mapped_column(default=list)
+
+
 class QnTarget(Base):
-    """The reference distribution of an organism for quantile normalisation."""
+    """The reference distribution of an organism for quantile normalisation; at most one is current."""
 
     __tablename__ = "qn_targets"
+    __table_args__ = (
+        Index(
+            "uq_qn_targets_current",
+            "organism_id",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+        Index("uq_qn_targets_result_id", "result_id", unique=True),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     organism_id: Mapped[int] = mapped_column(ForeignKey("organisms.id"), index=True)
     technology: Mapped[str] = mapped_column(String(32))
     platform_id: Mapped[int | None] = mapped_column(ForeignKey("platforms.id"))
     num_samples: Mapped[int]
     num_genes: Mapped[int]
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     is_current: Mapped[bool] = mapped_column(default=True)
     computed_file_id: Mapped[int] = mapped_column(ForeignKey("computed_files.id"))
     result_id: Mapped[int | None] = mapped_column(ForeignKey("computational_results.id"))
@@ -321,6 +351,7 @@ class Compendium(Base):
     svd_algorithm: Mapped[str | None] = mapped_column(String(16))
     num_samples: Mapped[int]
     num_genes: Mapped[int]
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     computed_file_id: Mapped[int] = mapped_column(ForeignKey("computed_files.id"))
     result_id: Mapped[int | None] = mapped_column(ForeignKey("computational_results.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from refinebio_assets.domain.errors import NotFoundError
 from refinebio_assets.domain.vocabulary import ComputedFileKind
+from resources.catalog.expression_parts import PartContent, record_parts
 from resources.catalog.models import (
     Compendium,
     ComputationalResult,
@@ -33,7 +34,8 @@ from resources.catalog.vocabulary_rows import OrganismName, organism_ids
 class FileToRecord:
     """A file in the object store and what it is about: a sample, an experiment or an organism (or several of them).
 
-    ``organism`` is the UPPER_SNAKE name; it is added to the catalog if it is new.
+    ``organism`` is the UPPER_SNAKE name; it is added to the catalog if it is new. ``part`` says what a part of the
+    expression store holds.
     """
 
     key: str
@@ -44,6 +46,7 @@ class FileToRecord:
     sample: str | None = None
     experiment: str | None = None
     organism: str | None = None
+    part: PartContent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ def record_result(session: Session, result: ResultToRecord) -> RecordedResult:
     )
     touched = {row.result_id for row in earlier}
     upsert(session, ComputedFile, files, key=["key"])
+    record_parts(session, {file.key: file.part for file in result.files if file.part is not None})
     superseded = _superseded_files(session, files, result_id, touched) if result.replaces_kinds_of_sample else []
     for chunk in chunks([id_ for id_, _, _ in superseded]):
         session.execute(delete(ComputedFile).where(ComputedFile.id.in_(chunk)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from resources.catalog.models import Organism, Sample, SampleHarmonizedValue
+from resources.catalog.models import Organism, Platform, Sample, SampleHarmonizedValue
 from resources.catalog.statements import rows_where_in
 
 
@@ -16,6 +16,12 @@ def sample_organisms(session: Session, accessions: Sequence[str]) -> dict[str, s
     """UPPER_SNAKE organism by sample; samples without one are absent."""
     query = select(Sample.accession, Organism.name).join_from(Sample, Organism, Organism.id == Sample.organism_id)
     return {row.accession: row.name for row in rows_where_in(session, query, Sample.accession, accessions)}
+
+
+def sample_platforms(session: Session, accessions: Sequence[str]) -> dict[str, str]:
+    """Platform accession by sample; samples without one are absent."""
+    query = select(Sample.accession, Platform.accession.label("platform")).join_from(Sample, Platform)
+    return {row.accession: row.platform for row in rows_where_in(session, query, Sample.accession, accessions)}
 
 
 def harmonized_values(session: Session, accessions: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,1 @@
+"""User datasets: how samples and their metadata are packaged for download."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
@@ -30,6 +31,8 @@ Floats = NDArray[np.float32]
 MOST_SAMPLES = 1024
 """Samples of a part at most: 80 MB of 20,000 genes."""
 FORMAT = "refinebio-expression-part-1"
+HEADER_BYTES = 256
+"""Read at once from the start of a file: NumPy's header of such a matrix has 128."""
 
 Opener = Callable[[], BinaryIO]
 
@@ -109,46 +112,65 @@ class Part:
         Raises:
             MalformedFileError: The file is no ``.npy`` of this shape, or it is cut short.
         """
-        with self.open() as file:
-            offset = self._data_offset(file)
-            shape = (len(self.info.genes), len(self.info.samples))
-            return self._read_at(file, offset, shape[0] * shape[1]).reshape(shape)
+        genes, samples = shape = (len(self.info.genes), len(self.info.samples))
+        with self.open() as file, explaining(self.info.experiment, self.info.sha256):
+            return _read_at(file, _data_offset(file, shape), genes * samples).reshape(shape)
 
     def read_genes(self, rows: Sequence[int]) -> Floats:
-        """The values of some genes: ``len(rows)`` x samples; only these bytes are read."""
-        width = len(self.info.samples)
-        values = np.empty((len(rows), width), np.float32)
-        with self.open() as file:
-            offset = self._data_offset(file)
-            for line, row in zip(values, rows, strict=True):
-                line[:] = self._read_at(file, offset + row * width * 4, width)
-        return values
+        """The values of some genes: ``len(rows)`` x samples; only these bytes are read.
 
-    def _data_offset(self, file: BinaryIO) -> int:
-        try:
-            version = np.lib.format.read_magic(file)
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        except (ValueError, EOFError, OSError) as error:
-            why = f"it is no .npy file ({error})"
-            raise self._broken(why) from error
-        expected = (len(self.info.genes), len(self.info.samples))
-        if version != (1, 0) or fortran or dtype != np.dtype("<f4") or shape != expected:
-            why = f"its shape is {shape} {dtype}, not {expected} float32"
-            raise self._broken(why)
-        return file.tell()
+        Raises:
+            MalformedFileError: The file is no ``.npy`` of this shape, or it is cut short.
+        """
+        with self.open() as file, explaining(self.info.experiment, self.info.sha256):
+            return read_rows(file, (len(self.info.genes), len(self.info.samples)), rows)
 
-    def _read_at(self, file: BinaryIO, offset: int, count: int) -> Floats:
-        file.seek(offset)
-        data = file.read(count * 4)
-        if len(data) != count * 4:
-            why = "it is cut short"
-            raise self._broken(why)
-        return np.frombuffer(data, dtype="<f4")
 
-    def _broken(self, why: str) -> MalformedFileError:
-        message = f"The expression of {self.info.experiment} cannot be read: {why}."
-        remedy = f"Materialise its expression again: refinebio ingest {self.info.experiment}"
-        return MalformedFileError(message, path=f"{self.info.sha256}.npy", remedy=remedy)
+def read_rows(file: BinaryIO, shape: tuple[int, int], rows: Sequence[int]) -> Floats:
+    """Some rows of the ``.npy`` file of a part of that shape, by one read for the header and one for each row.
+
+    Raises:
+        ValueError: It is no such file, or it is cut short.
+    """
+    values = np.empty((len(rows), shape[1]), np.float32)
+    offset = _data_offset(file, shape)
+    for line, row in zip(values, rows, strict=True):
+        line[:] = _read_at(file, offset + row * shape[1] * 4, shape[1])
+    return values
+
+
+def _data_offset(file: BinaryIO, shape: tuple[int, int]) -> int:
+    header = io.BytesIO(file.read(HEADER_BYTES))
+    try:
+        version = np.lib.format.read_magic(header)
+        found, fortran, dtype = np.lib.format.read_array_header_1_0(header)
+    except (ValueError, EOFError) as error:
+        message = f"it is no .npy file ({error})"
+        raise ValueError(message) from error
+    if version != (1, 0) or fortran or dtype != np.dtype("<f4") or found != shape:
+        message = f"its shape is {found} {dtype}, not {shape} float32"
+        raise ValueError(message)
+    return header.tell()
+
+
+def _read_at(file: BinaryIO, offset: int, count: int) -> Floats:
+    file.seek(offset)
+    data = file.read(count * 4)
+    if len(data) != count * 4:
+        message = "it is cut short"
+        raise ValueError(message)
+    return np.frombuffer(data, dtype="<f4")
+
+
+@contextmanager
+def explaining(experiment: str, sha256: str) -> Iterator[None]:
+    """Say of a part that cannot be read whose it is."""
+    try:
+        yield
+    except ValueError as error:
+        message = f"The expression of {experiment} cannot be read: {error}."
+        remedy = f"Materialise its expression again: refinebio ingest {experiment}"
+        raise MalformedFileError(message, path=f"{sha256}.npy", remedy=remedy) from error
 
 
 def make_parts(

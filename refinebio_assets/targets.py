@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from refinebio_assets.domain.accessions import Accession, AccessionType, SourceArchive, own_archive, parse_accession
+from refinebio_assets.domain.accessions import (
+    Accession,
+    AccessionType,
+    SourceArchive,
+    is_local,
+    not_in_archives,
+    own_archive,
+    parse_accession,
+)
 from refinebio_assets.domain.errors import AmbiguousAccessionError, NotFoundError, RefinebioError
 from refinebio_assets.survey.fetch_run import experiments_behind
 from refinebio_assets.survey.sources import own_accession, refuse_unsupported
@@ -49,7 +57,9 @@ def find_targets(queries: Sequence[str], catalog: Catalog, archives: Archives) -
 
 
 def _target(query: str, known: Resolution, catalog: Catalog, archives: Archives) -> Target:
-    accession = _parsed(query, known)
+    local = next((one for one in (query, *known.experiments[:1]) if is_local(one)), None)
+    known = replace(known, experiments=[one for one in known.experiments if not is_local(one)])
+    accession = _parsed(query, known, local)
     if accession is None:
         return Target(query, known.experiments[0])
     own = own_accession(accession.value)
@@ -66,13 +76,19 @@ def _target(query: str, known: Resolution, catalog: Catalog, archives: Archives)
     return _one_of_archives(query, accession, experiments_behind(archives, accession.value))
 
 
-def _parsed(query: str, known: Resolution) -> Accession | None:
-    """The accession; None for the free-text names of ArrayExpress samples, if the catalog knows them."""
+def _parsed(query: str, known: Resolution, local: str | None) -> Accession | None:
+    """The accession; None for the free-text names of ArrayExpress samples, if the catalog knows them.
+
+    Raises:
+        UnsupportedAccessionError: It follows no grammar; if it names a ``local`` experiment, that is said.
+    """
     try:
         accession = parse_accession(query)
     except RefinebioError:
         if len(known.experiments) == 1:
             return None
+        if local is not None:
+            raise not_in_archives(local) from None
         raise
     refuse_unsupported(accession)
     return accession

@@ -33,11 +33,12 @@ class AccessionType(StrEnum):
 
 
 class SourceArchive(StrEnum):
-    """The archive a record comes from (values as in refine.bio's ``source_database``)."""
+    """The archive a record comes from (values as in refine.bio's ``source_database``); ``LOCAL`` is none: imported."""
 
     SRA = "SRA"
     GEO = "GEO"
     ARRAY_EXPRESS = "ARRAY_EXPRESS"
+    LOCAL = "LOCAL"
 
 
 _GRAMMARS: tuple[tuple[AccessionType, re.Pattern[str]], ...] = (
@@ -155,7 +156,44 @@ def names_same_record(alias: str, accession: str) -> bool:
     """Whether an alias of an experiment is only another name of it, not an experiment of its own in another archive.
 
     A project is, and so are the further numbers of an SRA study. A GEO series and the SRA study with its reads name
-    each other, but each is a record with samples of its own.
+    each other, but each is a record with samples of its own; so is a matrix that was imported from an archive's study.
     """
+    if is_local(accession):
+        return False
     archive = own_archive(alias)
     return archive is None or (archive is SourceArchive.SRA and own_archive(accession) is SourceArchive.SRA)
+
+
+LOCAL_PREFIX = "LOCAL-"
+"""How accessions of imported experiments begin: no archive's do."""
+_LOCAL = re.compile(r"LOCAL-[A-Z0-9]+(?:-[A-Z0-9]+)*")
+_LONGEST_LOCAL = 64
+
+
+def is_local(accession: str) -> bool:
+    """Whether an accession is that of an imported experiment, which no archive can be asked about."""
+    return accession.strip().upper().startswith(LOCAL_PREFIX)
+
+
+def local_accession(text: str) -> str:
+    """The accession of an imported experiment in its canonical spelling: ``local-my-cohort`` -> ``LOCAL-MY-COHORT``.
+
+    Raises:
+        UnsupportedAccessionError: It does not begin with ``LOCAL-``, or has other characters than letters, digits and
+            single hyphens, or more than 64 of them.
+    """
+    value = text.strip().upper()
+    if _LOCAL.fullmatch(value) and len(value) <= _LONGEST_LOCAL:
+        return value
+    message = f"{text.strip()!r} cannot be the accession of an imported experiment."
+    raise UnsupportedAccessionError(
+        message,
+        remedy=f"Give {LOCAL_PREFIX} and letters, digits and hyphens, {_LONGEST_LOCAL} characters at most: "
+        "LOCAL-MY-COHORT.",
+    )
+
+
+def not_in_archives(accession: str) -> UnsupportedAccessionError:
+    """The error for an imported experiment that was asked of the archives."""
+    message = f"{accession} is an imported matrix: there is no archive to ask about it."
+    return UnsupportedAccessionError(message, remedy="Import its matrix again to change it: refinebio import")

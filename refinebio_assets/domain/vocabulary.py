@@ -95,6 +95,10 @@ WRONG_CHIP = "wrong_chip"
 submitter's word, does not undo it."""
 
 
+IMPORTED = "imported"
+"""Ledger reason of samples whose values came with a gene matrix: there is nothing to download or to normalise."""
+
+
 class PlatformReferenceKind(StrEnum):
     """What a reference says of an array platform.
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from refinebio_assets.domain.records import OriginalFile
 from refinebio_assets.domain.vocabulary import (
     BLACKLISTED_RUN,
+    IMPORTED,
     INELIGIBLE_STATES,
     NO_REFERENCE,
     WRONG_CHIP,
@@ -165,7 +166,7 @@ def _arrays(query: Select[*tuple[Any, ...]], experiment: str) -> Select[*tuple[A
     """Only arrays: samples whose technology GEO does not tell count if the survey let them pass for their CEL file."""
     eligible = and_(
         LedgerEntry.state.not_in(sorted(INELIGIBLE_STATES)),
-        LedgerEntry.reason != BLACKLISTED_RUN,
+        LedgerEntry.reason.not_in((BLACKLISTED_RUN, IMPORTED)),
     )
     return query.join(LedgerEntry, LedgerEntry.accession == Sample.accession).where(
         Experiment.accession == experiment,

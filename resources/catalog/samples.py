@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from refinebio_assets.domain.records import OriginalFile, OriginalFileKind
 from refinebio_assets.domain.vocabulary import (
     BLACKLISTED_RUN,
+    IMPORTED,
     INELIGIBLE_STATES,
     LedgerKind,
     SampleState,
@@ -190,7 +191,7 @@ def _eligible(query: Select[*tuple[Any, ...]], experiment: str) -> Select[*tuple
         Experiment.accession == experiment,
         Sample.technology == Technology.RNA_SEQ,
         LedgerEntry.state.not_in(sorted(INELIGIBLE_STATES)),
-        LedgerEntry.reason != BLACKLISTED_RUN,
+        LedgerEntry.reason.not_in((BLACKLISTED_RUN, IMPORTED)),
     )
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session, aliased
 
-from refinebio_assets.domain.accessions import names_same_record
+from refinebio_assets.domain.accessions import SourceArchive, names_same_record
 from refinebio_assets.domain.discovery import DiscoveredStudy
 from refinebio_assets.domain.records import LedgerDecision
 from refinebio_assets.domain.vocabulary import INELIGIBLE_STATES, MAX_ATTEMPTS, LedgerKind, SampleState
@@ -262,7 +262,7 @@ def due_for_second_look(session: Session, *, moment: datetime, limit: int) -> li
 
 
 def due_for_refresh(session: Session, *, surveyed_before: datetime, limit: int) -> list[str]:
-    """Known experiments that were not surveyed since a moment, longest ago first; without withdrawn ones.
+    """Known experiments that were not surveyed since a moment, longest ago first; without withdrawn and imported ones.
 
     One that was asked for since then is left out: an experiment that cannot be surveyed must not block the others.
     """
@@ -274,7 +274,7 @@ def due_for_refresh(session: Session, *, surveyed_before: datetime, limit: int) 
         .outerjoin(last, last.name == literal(f"{SURVEYED}:") + Experiment.accession)
         .outerjoin(asked, asked.name == literal(f"{REFRESHED}:") + Experiment.accession)
         .where(surveyed < before, func.coalesce(asked.value, "") < before)
-        .where(LedgerEntry.state != SampleState.WITHDRAWN_UPSTREAM)
+        .where(LedgerEntry.state != SampleState.WITHDRAWN_UPSTREAM, Experiment.source != SourceArchive.LOCAL.value)
         .order_by(surveyed, Experiment.accession)
         .limit(limit)
     )

@@ -8,6 +8,8 @@ from resources.catalog.compendium_records import (
     CompendiumSample,
     CompendiumToRecord,
     OrganismCounts,
+    OrganismQuantFile,
+    PlatformCounts,
     QnTargetInfo,
     QnTargetToRecord,
 )
@@ -52,7 +54,9 @@ __all__ = [
     "OntologyImport",
     "OntologySource",
     "OrganismCounts",
+    "OrganismQuantFile",
     "PartContent",
+    "PlatformCounts",
     "PlatformReferenceInfo",
     "PlatformReferenceToRecord",
     "PlatformSamples",

@@ -22,6 +22,8 @@ from resources.catalog.computed_files import ComputedFileInfo, files_of_results
 from resources.catalog.engine import Database
 from resources.catalog.expression_parts import ExpressionPartInfo
 from resources.catalog.models import Compendium, ComputationalResult, ComputedFile, Organism, Platform, QnTarget, now
+from resources.catalog.organism_platforms import PlatformCounts, platform_counts
+from resources.catalog.organism_quant_files import OrganismQuantFile, organism_quant_files
 from resources.catalog.results import ResultToRecord, record_result
 from resources.catalog.statements import plain_json, upsert
 from resources.catalog.vocabulary_rows import OrganismName, organism_ids
@@ -33,6 +35,8 @@ __all__ = [
     "CompendiumToRecord",
     "ExpressionPartInfo",
     "OrganismCounts",
+    "OrganismQuantFile",
+    "PlatformCounts",
     "QnTargetInfo",
     "QnTargetToRecord",
 ]
@@ -114,15 +118,27 @@ class CompendiumRecords:
         with self._database.reading() as session:
             return expression_parts.expression_parts(session, organisms, experiments=experiments)
 
-    def samples(self, organisms: Sequence[str]) -> list[CompendiumSample]:
-        """Every processed sample of organisms, by accession."""
+    def samples(
+        self, organisms: Sequence[str] | None, *, accessions: Sequence[str] | None = None
+    ) -> list[CompendiumSample]:
+        """Every processed sample, by accession: of organisms, of these accessions, or of both if both are named."""
         with self._database.reading() as session:
-            return compendium_samples(session, organisms)
+            return compendium_samples(session, organisms, accessions=accessions)
 
     def organisms(self) -> list[OrganismCounts]:
         """Every organism that has a processed or quantified sample, with how many, by name."""
         with self._database.reading() as session:
             return organism_counts(session)
+
+    def platforms(self) -> list[PlatformCounts]:
+        """How many processed samples of every organism were measured on each platform."""
+        with self._database.reading() as session:
+            return platform_counts(session)
+
+    def quant_files(self, organism: str) -> list[OrganismQuantFile]:
+        """Every RNA-seq sample of an organism that is quantified or processed, with its quant file, by experiment."""
+        with self._database.reading() as session:
+            return organism_quant_files(session, organism)
 
     def record_qn_target(self, target: QnTargetToRecord) -> int:
         """Write a target as the current one of its organism; earlier ones stay, no longer current.

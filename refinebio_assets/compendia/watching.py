@@ -1,0 +1,82 @@
+"""Whoever started a build in this process hears how far it is, and what came of it.
+
+A command materialises assets in its own process: Dagster stands between the command and the build, and carries neither
+progress nor the outcome of a partition for which nothing was made. So a build tells whoever watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from refinebio_assets.compendia.compendium import Progress
+
+
+class Watcher:
+    """Hears of builds; this one does not listen."""
+
+    def progress(self, organism: str, progress: Progress) -> None:
+        """A build of an organism is so far."""
+
+    def finished(self, organism: str, outcome: Mapping[str, Any]) -> None:
+        """A build of an organism has ended; ``outcome`` is JSON."""
+
+
+_WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    """Let ``watcher`` hear of builds of this thread while the block runs."""
+    token = _WATCHER.set(watcher)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
+
+
+def watcher() -> Watcher:
+    """Who watches builds of this thread."""
+    return _WATCHER.get() or Watcher()
+
+
+STEP_SHARES = {"counting genes": 0.1, "filtering": 0.15, "imputing": 0.45, "writing": 0.3}
+"""About which share of a build's time each step takes."""
+ITERATIONS = 40
+"""Iterations that an imputation often needs; nobody knows before."""
+
+
+class Estimate:
+    """How much of a build is done, and how long the rest takes if all goes on as it went."""
+
+    def __init__(self) -> None:
+        self._share = 0.0
+
+    def share(self, progress: Progress) -> float:
+        """Share of the build that is done, between 0 and 1; never less than it said before."""
+        steps = list(STEP_SHARES)
+        if progress.step in STEP_SHARES:
+            before = sum(STEP_SHARES[step] for step in steps[: steps.index(progress.step)])
+            self._share = max(self._share, before + STEP_SHARES[progress.step] * _share_of_step(progress))
+        return min(self._share, 1.0)
+
+    @staticmethod
+    def rest(share: float, seconds: float) -> float | None:
+        """Seconds left when ``share`` took ``seconds``; None while too little is done to say."""
+        return seconds * (1 - share) / share if share >= 0.02 else None
+
+
+def _share_of_step(progress: Progress) -> float:
+    if progress.total:
+        return progress.done / progress.total
+    return 1 - 0.5 ** (2 * progress.done / ITERATIONS)
+
+
+def in_words(seconds: float) -> str:
+    """A duration that is only an estimate: ``about 3 min``."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds / 10) * 10 if seconds > 15 else round(seconds))} s"
+    minutes = seconds / 60
+    return f"about {round(minutes)} min" if minutes < 90 else f"about {minutes / 60:.1f} h"

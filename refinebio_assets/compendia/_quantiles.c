@@ -4,8 +4,13 @@
  * significant digit radix sort (11 bits a pass) of order-preserving integer keys: float32 keys travel with their
  * position in one 64-bit word, float64 keys beside it. NaN is a missing value and takes no part.
  *
- * add_sorted(rows, sums)             adds each row, sorted, to sums; rows with missing values are stretched
+ * add_sorted(rows, high, low)        adds each row, sorted, to the sums high + low; rows with missing values are stretched
+ * add_vector(values, high, low)      adds a vector, as it is, to the sums
  * apply(rows, target, out)           replaces values by those of the target at their rank
+ *
+ * Sums are pairs of float64: high is the sum rounded to float64 and low what that leaves. Values are taken to multiples
+ * of 2^-60 (float32 ones of 2^-36 and more are that already), so that a sum below 2^46 has at most 106 bits, fits a pair
+ * exactly, and is the same in whatever order its values came. Larger sums have the accuracy of 106 bits.
  *
  * The semantics of ties, missing values and of targets of another length are those of Bioconductor's preprocessCore
  * (normalize.quantiles.determine.target and normalize.quantiles.use.target, version 1.60).
@@ -22,6 +27,7 @@
 #define PASSES_32 3
 #define PASSES_64 6
 #define MOST_GENES ((Py_ssize_t)1 << 31) /* positions are 32 bits */
+#define GRID_ANCHOR 0x1p-8               /* a float64 from here to twice as much is a multiple of 2^-60 */
 
 typedef struct {
     uint64_t key;
@@ -74,12 +80,33 @@ static int starts_of(uint32_t *counts, uint32_t n) {
     return 0;
 }
 
+/* Sorts buffers->from by the digits whose counts are known; DIGIT(entry, pass) is one. */
+#define RADIX_SORT(ENTRY, PASSES, DIGIT)                                                                               \
+    do {                                                                                                               \
+        ENTRY *from = buffers->from, *to = buffers->to;                                                                \
+        for (int pass = 0; pass < PASSES; pass++) {                                                                    \
+            if (starts_of(counts[pass], n)) continue;                                                                  \
+            for (uint32_t i = 0; i < n; i++) to[counts[pass][DIGIT(from[i], pass)]++] = from[i];                       \
+            ENTRY *swapped = from;                                                                                     \
+            from = to;                                                                                                 \
+            to = swapped;                                                                                              \
+        }                                                                                                              \
+        buffers->from = from;                                                                                          \
+        buffers->to = to;                                                                                              \
+    } while (0)
+
+#define PACKED_KEY(entry) ((uint32_t)((entry) >> 32))
+#define PACKED_POSITION(entry) ((uint32_t)(entry))
+#define PACKED_DIGIT(entry, pass) (((entry) >> (32 + (pass) * BITS)) & (BUCKETS - 1))
+#define KEYED_KEY(entry) ((entry).key)
+#define KEYED_POSITION(entry) ((entry).position)
+#define KEYED_DIGIT(entry, pass) (((entry).key >> ((pass) * BITS)) & (BUCKETS - 1))
+
 /* Present values of a float32 row as key << 32 | position, sorted; returns how many. The result is in buffers->from. */
 static uint32_t sort_floats(const float *row, Py_ssize_t genes, Buffers *buffers) {
-    static const int SHIFT[PASSES_32] = {32, 32 + BITS, 32 + 2 * BITS};
     uint32_t counts[PASSES_32][BUCKETS];
     memset(counts, 0, sizeof counts);
-    uint64_t *from = buffers->from, *to = buffers->to;
+    uint64_t *entries = buffers->from;
     uint32_t n = 0;
     for (Py_ssize_t i = 0; i < genes; i++) {
         if (isnan(row[i])) continue;
@@ -87,17 +114,9 @@ static uint32_t sort_floats(const float *row, Py_ssize_t genes, Buffers *buffers
         counts[0][key & (BUCKETS - 1)]++;
         counts[1][(key >> BITS) & (BUCKETS - 1)]++;
         counts[2][key >> (2 * BITS)]++;
-        from[n++] = (uint64_t)key << 32 | (uint32_t)i;
+        entries[n++] = (uint64_t)key << 32 | (uint32_t)i;
     }
-    for (int pass = 0; pass < PASSES_32; pass++) {
-        if (starts_of(counts[pass], n)) continue;
-        for (uint32_t i = 0; i < n; i++) to[counts[pass][(from[i] >> SHIFT[pass]) & (BUCKETS - 1)]++] = from[i];
-        uint64_t *swapped = from;
-        from = to;
-        to = swapped;
-    }
-    buffers->from = from;
-    buffers->to = to;
+    RADIX_SORT(uint64_t, PASSES_32, PACKED_DIGIT);
     return n;
 }
 
@@ -105,24 +124,16 @@ static uint32_t sort_floats(const float *row, Py_ssize_t genes, Buffers *buffers
 static uint32_t sort_doubles(const double *row, Py_ssize_t genes, Buffers *buffers) {
     uint32_t counts[PASSES_64][BUCKETS];
     memset(counts, 0, sizeof counts);
-    Keyed *from = buffers->from, *to = buffers->to;
+    Keyed *entries = buffers->from;
     uint32_t n = 0;
     for (Py_ssize_t i = 0; i < genes; i++) {
         if (isnan(row[i])) continue;
         uint64_t key = key_of_double(row[i]);
         for (int pass = 0; pass < PASSES_64; pass++) counts[pass][(key >> (pass * BITS)) & (BUCKETS - 1)]++;
-        from[n].key = key;
-        from[n++].position = (uint32_t)i;
+        entries[n].key = key;
+        entries[n++].position = (uint32_t)i;
     }
-    for (int pass = 0; pass < PASSES_64; pass++) {
-        if (starts_of(counts[pass], n)) continue;
-        for (uint32_t i = 0; i < n; i++) to[counts[pass][(from[i].key >> (pass * BITS)) & (BUCKETS - 1)]++] = from[i];
-        Keyed *swapped = from;
-        from = to;
-        to = swapped;
-    }
-    buffers->from = from;
-    buffers->to = to;
+    RADIX_SORT(Keyed, PASSES_64, KEYED_DIGIT);
     return n;
 }
 
@@ -148,18 +159,26 @@ static double value_at_rank(const double *target, Py_ssize_t length, double rank
     return at_share(target, length, n > 1 ? (rank - 1.0) / ((double)n - 1.0) : 0.5);
 }
 
-/* Adds one sorted row of n present values to sums; scratch takes the values of a row with missing ones. */
-#define ADD_ROW(KEYED, KEY_OF_ENTRY, VALUE_OF_KEY)                                                                     \
-    do {                                                                                                               \
-        const KEYED *sorted = buffers->from;                                                                           \
-        if ((Py_ssize_t)n == genes) {                                                                                  \
-            for (Py_ssize_t i = 0; i < genes; i++) sums[i] += (double)VALUE_OF_KEY(KEY_OF_ENTRY(sorted[i]));           \
-        } else if (n > 0) {                                                                                            \
-            for (uint32_t i = 0; i < n; i++) scratch[i] = (double)VALUE_OF_KEY(KEY_OF_ENTRY(sorted[i]));               \
-            for (Py_ssize_t i = 0; i < genes; i++)                                                                     \
-                sums[i] += at_share(scratch, n, genes > 1 ? (double)i / ((double)genes - 1.0) : 0.5);                  \
-        }                                                                                                              \
-    } while (0)
+/* high + low += values, one by one. What is not finite stays so, with a low of zero. */
+static void add_exactly(const double *restrict values, Py_ssize_t count, double *restrict high, double *restrict low) {
+    for (Py_ssize_t i = 0; i < count; i++) {
+        double value = values[i], before = high[i];
+        double anchor = fabs(value) < GRID_ANCHOR ? copysign(GRID_ANCHOR, value) : 0.0;
+        value = (value + anchor) - anchor;
+        double sum = before + value, part = sum - before; /* Knuth's TwoSum */
+        double rest = (before - (sum - part)) + (value - part) + low[i];
+        rest = fabs(rest) <= DBL_MAX ? rest : 0.0;
+        double whole = sum + rest, left = rest - (whole - sum);
+        high[i] = whole;
+        low[i] = fabs(left) <= DBL_MAX ? left : 0.0;
+    }
+}
+
+/* Sorted values of a row with missing ones, stretched over all places. */
+static void stretch(const double *sorted, uint32_t n, double *values, Py_ssize_t genes) {
+    for (Py_ssize_t i = 0; i < genes; i++)
+        values[i] = at_share(sorted, n, genes > 1 ? (double)i / ((double)genes - 1.0) : 0.5);
+}
 
 /* Writes the target's values to the places of one sorted row. */
 #define WRITE_ROW(TYPE, KEYED, KEY_OF_ENTRY, POSITION_OF_ENTRY)                                                        \
@@ -172,25 +191,35 @@ static double value_at_rank(const double *target, Py_ssize_t length, double rank
         for (uint32_t i = 0; i < n;) {                                                                                 \
             uint32_t end = i + 1;                                                                                      \
             while (end < n && KEY_OF_ENTRY(sorted[end]) == KEY_OF_ENTRY(sorted[i])) end++;                             \
+            if (end == i + 1 && same_length) { /* most values: the target's at this place */                           \
+                line[POSITION_OF_ENTRY(sorted[i])] = (TYPE)target[i];                                                  \
+                i = end;                                                                                               \
+                continue;                                                                                              \
+            }                                                                                                          \
             double rank = 0.5 * ((double)i + 1.0 + (double)end);                                                       \
             TYPE value = (TYPE)value_at_rank(target, length, rank, n, same_length);                                    \
             for (; i < end; i++) line[POSITION_OF_ENTRY(sorted[i])] = value;                                           \
         }                                                                                                              \
     } while (0)
 
-#define PACKED_KEY(entry) ((uint32_t)((entry) >> 32))
-#define PACKED_POSITION(entry) ((uint32_t)(entry))
-#define KEYED_KEY(entry) ((entry).key)
-#define KEYED_POSITION(entry) ((entry).position)
-
-static void add_row(const void *row, int is_double, Py_ssize_t genes, double *sums, double *scratch, Buffers *buffers) {
+/* Adds one row; values has place for two. Answers whether it has any value. */
+static int add_row(const void *row, int is_double, Py_ssize_t genes, double *high, double *low, double *values,
+                   Buffers *buffers) {
+    uint32_t n = is_double ? sort_doubles(row, genes, buffers) : sort_floats(row, genes, buffers);
+    if (!n && genes) return 0;
     if (is_double) {
-        uint32_t n = sort_doubles(row, genes, buffers);
-        ADD_ROW(Keyed, KEYED_KEY, double_of_key);
+        const Keyed *sorted = buffers->from;
+        for (uint32_t i = 0; i < n; i++) values[i] = double_of_key(sorted[i].key);
     } else {
-        uint32_t n = sort_floats(row, genes, buffers);
-        ADD_ROW(uint64_t, PACKED_KEY, float_of_key);
+        const uint64_t *sorted = buffers->from;
+        for (uint32_t i = 0; i < n; i++) values[i] = (double)float_of_key(PACKED_KEY(sorted[i]));
     }
+    if ((Py_ssize_t)n < genes) {
+        stretch(values, n, values + genes, genes);
+        values += genes;
+    }
+    add_exactly(values, genes, high, low);
+    return 1;
 }
 
 static void apply_row(const void *row, int is_double, Py_ssize_t genes, const double *target, Py_ssize_t length,
@@ -245,36 +274,63 @@ static void free_buffers(Buffers *buffers) {
     PyMem_RawFree(buffers->to);
 }
 
+/* The sums, as long as they have to be. */
+static int get_sums(PyObject *high_object, PyObject *low_object, Py_ssize_t length, Py_buffer *high, Py_buffer *low) {
+    if (get_vector(high_object, high, 1, "high") < 0) return -1;
+    if (get_vector(low_object, low, 1, "low") < 0) goto no_low;
+    if (high->shape[0] == length && low->shape[0] == length) return 0;
+    PyErr_SetString(PyExc_ValueError, "high and low must be as long as what is added");
+    PyBuffer_Release(low);
+no_low:
+    PyBuffer_Release(high);
+    return -1;
+}
+
 static PyObject *add_sorted(PyObject *Py_UNUSED(module), PyObject *args) {
-    PyObject *rows_object, *sums_object, *result = NULL;
-    Py_buffer rows, sums;
+    PyObject *rows_object, *high_object, *low_object, *result = NULL;
+    Py_buffer rows, high, low;
     Buffers buffers;
-    if (!PyArg_ParseTuple(args, "OO:add_sorted", &rows_object, &sums_object)) return NULL;
+    Py_ssize_t added = 0;
+    if (!PyArg_ParseTuple(args, "OOO:add_sorted", &rows_object, &high_object, &low_object)) return NULL;
     if (get_array(rows_object, &rows, 2, 0, "rows") < 0) return NULL;
-    if (get_vector(sums_object, &sums, 1, "sums") < 0) goto no_sums;
     Py_ssize_t samples = rows.shape[0], genes = rows.shape[1];
-    if (sums.shape[0] != genes) {
-        PyErr_SetString(PyExc_ValueError, "sums must be as long as a row");
-        goto no_buffers;
-    }
+    if (get_sums(high_object, low_object, genes, &high, &low) < 0) goto no_sums;
     if (get_buffers(&buffers, genes) < 0) goto no_buffers;
-    double *scratch = PyMem_RawMalloc(((size_t)genes + 1) * sizeof(double));
-    if (!scratch) {
+    double *values = PyMem_RawMalloc((2 * (size_t)genes + 1) * sizeof(double));
+    if (!values) {
         PyErr_NoMemory();
-        goto no_scratch;
+        goto no_values;
     }
     Py_BEGIN_ALLOW_THREADS;
-    for (Py_ssize_t i = 0; i < samples; i++)
-        add_row((const char *)rows.buf + i * genes * rows.itemsize, is_double(&rows), genes, sums.buf, scratch, &buffers);
+    for (Py_ssize_t i = 0; i < samples; i++) {
+        const char *row = (const char *)rows.buf + i * genes * rows.itemsize;
+        added += add_row(row, is_double(&rows), genes, high.buf, low.buf, values, &buffers);
+    }
     Py_END_ALLOW_THREADS;
-    result = Py_NewRef(Py_None);
-    PyMem_RawFree(scratch);
-no_scratch:
+    result = PyLong_FromSsize_t(added);
+    PyMem_RawFree(values);
+no_values:
     free_buffers(&buffers);
 no_buffers:
-    PyBuffer_Release(&sums);
+    PyBuffer_Release(&low);
+    PyBuffer_Release(&high);
 no_sums:
     PyBuffer_Release(&rows);
+    return result;
+}
+
+static PyObject *add_vector(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *values_object, *high_object, *low_object, *result = NULL;
+    Py_buffer values, high, low;
+    if (!PyArg_ParseTuple(args, "OOO:add_vector", &values_object, &high_object, &low_object)) return NULL;
+    if (get_vector(values_object, &values, 0, "values") < 0) return NULL;
+    if (get_sums(high_object, low_object, values.shape[0], &high, &low) < 0) goto no_sums;
+    add_exactly(values.buf, values.shape[0], high.buf, low.buf);
+    result = Py_NewRef(Py_None);
+    PyBuffer_Release(&low);
+    PyBuffer_Release(&high);
+no_sums:
+    PyBuffer_Release(&values);
     return result;
 }
 
@@ -312,7 +368,9 @@ no_target:
 
 static PyMethodDef METHODS[] = {
     {"add_sorted", add_sorted, METH_VARARGS,
-     "add_sorted(rows, sums): add each row (samples x genes, float32 or float64), sorted, to sums (float64)."},
+     "add_sorted(rows, high, low): add each row (samples x genes, float32 or float64), sorted, to the sums high + low "
+     "(float64); returns how many rows have values."},
+    {"add_vector", add_vector, METH_VARARGS, "add_vector(values, high, low): add values (float64) to the sums."},
     {"apply", apply, METH_VARARGS,
      "apply(rows, target, out): write to out (may be rows) the target's values (sorted, float64) at the rows' ranks."},
     {NULL, NULL, 0, NULL},

@@ -12,6 +12,9 @@ preprocessCore 1.60 (``normalize.quantiles.determine.target`` and ``normalize.qu
 Two cases preprocessCore leaves undefined: NaN that is not R's NA counts as missing here (there it is sorted as a
 number), and a lone value gets the middle of the target (there it is divided by zero).
 
+The sums behind a target are exact (see :class:`TargetAccumulator`): the same samples give the same bytes in whatever
+order, blocks and threads they come, and when later ones are added to what earlier ones left.
+
 Samples are rows here, because a sample's values then lie together.
 """
 
@@ -20,23 +23,40 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refinebio_assets.compendia._quantiles import add_sorted, apply
+from refinebio_assets.compendia._quantiles import add_sorted, add_vector, apply
 
 Matrix = NDArray[np.floating[Any]]
 """float32 or float64."""
 
 BLOCK_SAMPLES = 64
-"""Samples that one thread takes at a time. Sums are made per block and added in order, so that the outcome does not
-depend on the number of threads."""
+"""Samples that one thread takes at a time."""
+
+
+class TargetState(NamedTuple):
+    """What a target is made of: enough to go on exactly.
+
+    Attributes:
+        high: Sums of the sorted samples, rounded to float64.
+        low: What the rounding left; ``high + low`` is the exact sum.
+        samples: How many were summed.
+    """
+
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    samples: int
 
 
 class TargetAccumulator:
-    """The mean of sorted samples, made one block at a time: memory for one vector, however many samples there are.
+    """The mean of sorted samples, made one block at a time: memory for two vectors, however many samples there are.
+
+    Sums are pairs of float64 numbers. Values are taken to multiples of 2^-60 (8.7e-19), which float32 ones of at least
+    1.5e-11 are as they come; while a sum is below 2^46 (7e13) nothing is ever rounded away, so that order and blocks do
+    not matter. Larger sums are good to 106 bits, but their last bits may depend on the order.
 
     Args:
         genes: Genes of a sample.
@@ -44,15 +64,27 @@ class TargetAccumulator:
 
     def __init__(self, genes: int) -> None:
         self.samples = 0
-        self._sums = np.zeros(genes, dtype=np.float64)
+        self._high, self._low = _no_sums(genes)
 
     @classmethod
-    def resume(cls, target: NDArray[np.float64], samples: int) -> TargetAccumulator:
-        """Go on from a target of so many samples."""
-        accumulator = cls(len(target))
-        accumulator.samples = samples
-        accumulator._sums += np.sort(target) * samples
+    def from_state(cls, state: TargetState) -> TargetAccumulator:
+        """Go on from where another one was.
+
+        Raises:
+            ValueError: The vectors do not have one length, or the number of samples is negative.
+        """
+        high, low, samples = state
+        if high.ndim != 1 or high.shape != low.shape or samples < 0:
+            message = f"sums of shape {high.shape} and {low.shape} of {samples} samples are no state of a target"
+            raise ValueError(message)
+        accumulator = cls(len(high))
+        accumulator._high[:], accumulator._low[:] = high, low
+        accumulator.samples = int(samples)
         return accumulator
+
+    def state(self) -> TargetState:
+        """Where it is; a copy."""
+        return TargetState(self._high.copy(), self._low.copy(), self.samples)
 
     def add(self, samples: Matrix, *, threads: int | None = None) -> None:
         """Take samples into the mean.
@@ -66,23 +98,30 @@ class TargetAccumulator:
             ValueError: The samples have another number of genes, or another type.
         """
         rows = _as_rows(samples)
-        if rows.shape[1] != len(self._sums):
-            message = f"samples of {rows.shape[1]} genes do not fit into a target of {len(self._sums)}"
+        if rows.shape[1] != len(self._high):
+            message = f"samples of {rows.shape[1]} genes do not fit into a target of {len(self._high)}"
             raise ValueError(message)
 
-        def sums_of(block: Matrix) -> NDArray[np.float64]:
-            sums = np.zeros_like(self._sums)
-            add_sorted(block, sums)
-            return sums
+        def state_of(block: slice) -> TargetState:
+            high, low = _no_sums(rows.shape[1])
+            return TargetState(high, low, add_sorted(rows[block], high, low))
 
-        blocks = [rows[start : start + BLOCK_SAMPLES] for start in range(0, len(rows), BLOCK_SAMPLES)]
         with ThreadPoolExecutor(_threads(threads)) as pool:
-            for sums in pool.map(sums_of, blocks):
-                self._sums += sums
-        self.samples += int((~np.isnan(rows).all(axis=1)).sum()) if rows.shape[1] else len(rows)
+            for state in pool.map(state_of, _blocks(len(rows))):
+                self.merge(state)
+
+    def merge(self, state: TargetState) -> None:
+        """Take in what another accumulator summed.
+
+        Raises:
+            ValueError: It is one of another number of genes.
+        """
+        add_vector(state.high, self._high, self._low)
+        add_vector(state.low, self._high, self._low)
+        self.samples += state.samples
 
     def target(self) -> NDArray[np.float64]:
-        """The target of the samples so far: one value per gene, ascending.
+        """The target of the samples so far: one value per gene, ascending; a new vector.
 
         Raises:
             ValueError: No sample was added.
@@ -90,7 +129,7 @@ class TargetAccumulator:
         if not self.samples:
             message = "a target needs at least one sample with values"
             raise ValueError(message)
-        return self._sums / self.samples
+        return self._high / self.samples
 
 
 def quantile_target(blocks: Iterable[Matrix], *, threads: int | None = None) -> NDArray[np.float64]:
@@ -146,6 +185,10 @@ def quantile_normalize(
         for each in done:
             each.result()
     return result
+
+
+def _no_sums(genes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.zeros(genes), np.zeros(genes)
 
 
 def _blocks(samples: int) -> Iterator[slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from refinebio_assets.compendia import _quantiles
 from refinebio_assets.compendia.quantile_normalization import (
     TargetAccumulator,
+    TargetState,
     quantile_normalize,
     quantile_target,
 )
@@ -133,14 +135,91 @@ def test_the_number_of_threads_and_of_blocks_changes_no_bit():
     assert one.tobytes() == five.tobytes()
 
 
-def test_a_target_goes_on_from_where_it_was():
-    matrix = np.random.default_rng(6).normal(size=(40, 50))
-    first = TargetAccumulator(50)
-    first.add(matrix[:25])
-    later = TargetAccumulator.resume(first.target(), first.samples)
-    later.add(matrix[25:])
-    assert later.samples == 40
-    np.testing.assert_allclose(later.target(), quantile_target([matrix]), rtol=1e-13)
+def bytes_of(state):
+    return state.high.tobytes(), state.low.tobytes(), state.samples
+
+
+UNEVEN = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, np.nan, 1e-40, 1e-12, 1e12, -1e12, 0.1])
+
+
+@given(
+    arrays.arrays(np.float64, st.tuples(st.integers(1, 9), st.integers(1, 6)), elements=UNEVEN),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 2**31),
+)
+def test_order_blocks_and_interruptions_change_no_bit_of_a_target(matrix, dtype, seed):
+    matrix, rng = matrix.astype(dtype), np.random.default_rng(seed)
+    whole = TargetAccumulator(matrix.shape[1])
+    whole.add(matrix)
+    pieces = TargetAccumulator(matrix.shape[1])
+    for rows in np.array_split(rng.permutation(len(matrix)), int(rng.integers(1, 5))):
+        pieces = TargetAccumulator.from_state(pieces.state())
+        pieces.add(matrix[rows], threads=2)
+    assert bytes_of(pieces.state()) == bytes_of(whole.state())
+    if whole.samples:
+        assert pieces.target().tobytes() == whole.target().tobytes()
+
+
+def test_sums_are_exact_where_float64_alone_would_round():
+    matrix = np.array([[1e12], [0.1], [-1e12], [2.0**-60], [1e-30]])
+    accumulator = TargetAccumulator(1)
+    accumulator.add(matrix)
+    high, low, samples = accumulator.state()
+    on_grid = Fraction(round(Fraction(0.1) * 2**60), 2**60) + Fraction(1, 2**60)
+    assert Fraction(high[0]) + Fraction(low[0]) == on_grid
+    assert (high[0], samples) == (float(on_grid), 5)
+
+
+def test_many_float32_samples_have_the_exact_mean():
+    matrix = np.random.default_rng(8).lognormal(3, 4, size=(3000, 3)).astype(np.float32)
+    ordered = np.sort(matrix, axis=1)
+    exact = [sum(map(Fraction, ordered[:, gene].tolist())) for gene in range(3)]
+    assert quantile_target([matrix]).tolist() == [float(one) / 3000 for one in exact]
+
+
+def test_accumulators_of_parts_merge_to_that_of_the_whole():
+    matrix = np.random.default_rng(9).normal(size=(30, 20)).astype(np.float32)
+    whole, first, second = (TargetAccumulator(20) for _ in range(3))
+    whole.add(matrix)
+    first.add(matrix[:11])
+    second.add(matrix[11:])
+    first.merge(second.state())
+    assert bytes_of(first.state()) == bytes_of(whole.state())
+
+
+def test_a_state_is_a_copy_and_a_broken_one_is_refused():
+    accumulator = TargetAccumulator(2)
+    state = accumulator.state()
+    accumulator.add(np.ones((1, 2)))
+    assert state.samples == state.high.sum() == 0
+    with pytest.raises(ValueError, match="no state of a target"):
+        TargetAccumulator.from_state(TargetState(np.zeros(2), np.zeros(3), 1))
+    with pytest.raises(ValueError, match="no state of a target"):
+        TargetAccumulator.from_state(TargetState(np.zeros(2), np.zeros(2), -1))
+    with pytest.raises(ValueError, match="as long as"):
+        accumulator.merge(TargetState(np.zeros(3), np.zeros(3), 1))
+
+
+def test_infinite_values_make_infinite_sums_and_harm_no_other_gene():
+    target = quantile_target([np.array([[1.0, np.inf, -np.inf], [2.0, 3.0, 4.0]])])
+    assert target.tolist() == [-np.inf, 2.0, np.inf]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(value=st.floats(-1e6, 1e6, width=32), genes=st.integers(1, 9), length=st.integers(1, 9))
+def test_constant_samples_get_the_middle_of_the_target(dtype, value, genes, length):
+    target = np.arange(length, dtype=float)
+    normalized = quantile_normalize(np.full((2, genes), value, dtype), target)
+    np.testing.assert_allclose(normalized, (length - 1) / 2, rtol=1e-6)
+    np.testing.assert_allclose(quantile_target([np.full((3, genes), value, dtype)]), value, rtol=1e-15, atol=1e-18)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30, unique=True))
+def test_a_lone_sample_is_its_own_target_and_stays_as_it_is(values):
+    sample = np.array([values])
+    target = quantile_target([sample])
+    np.testing.assert_allclose(target, np.sort(values), rtol=0, atol=2.0**-60)
+    np.testing.assert_allclose(quantile_normalize(sample, target), sample, rtol=0, atol=2.0**-60)
 
 
 def test_samples_without_values_do_not_count_for_a_target():
@@ -181,8 +260,12 @@ def test_a_target_of_nothing_and_of_unequal_genes_is_refused():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: _quantiles.add_sorted(np.zeros((2, 3)), np.zeros(2)),
-        lambda: _quantiles.add_sorted(np.zeros((2, 3), dtype=np.int32), np.zeros(3)),
+        lambda: _quantiles.add_sorted(np.zeros((2, 3)), np.zeros(2), np.zeros(3)),
+        lambda: _quantiles.add_sorted(np.zeros((2, 3)), np.zeros(3), np.zeros(2)),
+        lambda: _quantiles.add_sorted(np.zeros((2, 3)), np.zeros(3), np.zeros(3, dtype=np.float32)),
+        lambda: _quantiles.add_sorted(np.zeros((2, 3), dtype=np.int32), np.zeros(3), np.zeros(3)),
+        lambda: _quantiles.add_vector(np.zeros(2), np.zeros(3), np.zeros(3)),
+        lambda: _quantiles.add_vector(np.zeros((3, 1)), np.zeros(3), np.zeros(3)),
         lambda: _quantiles.apply(np.zeros((2, 3)), np.zeros(3), np.zeros((2, 2))),
         lambda: _quantiles.apply(np.zeros((2, 3)), np.zeros(3), np.zeros((2, 3), dtype=np.float32)),
         lambda: _quantiles.apply(np.zeros((2, 3)), np.zeros(0), np.zeros((2, 3))),

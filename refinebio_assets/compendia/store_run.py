@@ -46,7 +46,7 @@ def part_files(store: ObjectStore, parts: Iterable[tuple[PartInfo, bytes]]) -> l
     """
     files = []
     for info, content in parts:
-        genes = _genes_key(info.organism, info.gene_space)
+        genes = genes_key(info.organism, info.gene_space)
         if not store.exists(genes):
             store.put_bytes(genes_text(info.genes), genes)
         key = f"{FOLDER}/{info.organism}/{info.experiment}/{info.sha256}.npy"
@@ -166,7 +166,7 @@ def open_parts(store: ObjectStore, infos: Sequence[ExpressionPartInfo]) -> list[
             platforms=info.platforms,
             sha256=info.sha256,
         )
-        parts.append(Part(described, _opener(store, info.key)))
+        parts.append(Part(described, opener(store, info.key)))
     return parts
 
 
@@ -176,7 +176,7 @@ def read_genes(store: ObjectStore, info: ExpressionPartInfo) -> tuple[str, ...]:
     Raises:
         MalformedFileError: Their file is missing, or does not name as many as the part has.
     """
-    key = _genes_key(info.organism, info.gene_space)
+    key = genes_key(info.organism, info.gene_space)
     remedy = f"Materialise the expression of {info.experiment} again."
     try:
         genes = tuple(store.get_bytes(key).decode().splitlines())
@@ -189,11 +189,13 @@ def read_genes(store: ObjectStore, info: ExpressionPartInfo) -> tuple[str, ...]:
     return genes
 
 
-def _genes_key(organism: str, space: str) -> str:
+def genes_key(organism: str, space: str) -> str:
+    """Where the names of the genes of a gene space lie."""
     return f"{FOLDER}/{organism}/genes_{space}.txt"
 
 
-def _opener(store: ObjectStore, key: str) -> Callable[[], BinaryIO]:
+def opener(store: ObjectStore, key: str) -> Callable[[], BinaryIO]:
+    """How a part is opened: as a local file, or for reading ranges of it over the network."""
     try:
         local = store.local_path(key)
     except NotFoundError:
@@ -202,4 +204,8 @@ def _opener(store: ObjectStore, key: str) -> Callable[[], BinaryIO]:
 
 
 def _open(path: Path) -> BinaryIO:
-    return path.open("rb")
+    try:
+        return path.open("rb", buffering=0)  # a buffer would read thousands of bytes around a gene's few
+    except FileNotFoundError as error:
+        message = f"The object store does not hold {path.name} any more."
+        raise NotFoundError(message, remedy="Materialise the expression of its experiment again.") from error

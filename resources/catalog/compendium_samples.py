@@ -65,8 +65,10 @@ class OrganismCounts:
     quant_files: int
 
 
-def compendium_samples(session: Session, organisms: Sequence[str]) -> list[CompendiumSample]:
-    """Every processed sample of organisms, by accession."""
+def compendium_samples(
+    session: Session, organisms: Sequence[str] | None, *, accessions: Sequence[str] | None = None
+) -> list[CompendiumSample]:
+    """Every processed sample, by accession: of organisms, of these accessions, or of both if both are named."""
     query = (
         select(
             Sample.id,
@@ -86,7 +88,12 @@ def compendium_samples(session: Session, organisms: Sequence[str]) -> list[Compe
         .outerjoin(Platform, Platform.id == Sample.platform_id)
         .where(LedgerEntry.state == SampleState.PROCESSED, LedgerEntry.kind == LedgerKind.SAMPLE)
     )
-    rows = rows_where_in(session, query, Organism.name, sorted(set(organisms)))
+    if accessions is None:
+        rows = rows_where_in(session, query, Organism.name, sorted(set(organisms or ())))
+    else:
+        if organisms is not None:
+            query = query.where(Organism.name.in_(sorted(set(organisms))))
+        rows = rows_where_in(session, query, Sample.accession, sorted(set(accessions)))
     members = _experiments_of(session, [row.id for row in rows])
     return sorted(
         (

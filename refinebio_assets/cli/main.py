@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from refinebio_assets.cli.common import run_main
-
-
-class LazyCommand(NamedTuple):
-    """A command that is imported when it is called."""
-
-    location: str
-    summary: str
-
+from refinebio_assets.cli.lazy_group import LazyCommand, LazyGroup
 
 COMMANDS: dict[str, LazyCommand] = {
     "demo": LazyCommand("demo:demo", "Offline end-to-end run on a bundled real study."),
@@ -31,6 +23,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "index": LazyCommand("index:index", "Transcriptome indices of organisms."),
     "platform": LazyCommand("platforms:platform", "References of array platforms: probes and genes."),
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
+    "export": LazyCommand("export:export", "Genes of any samples, to a file, without reading the rest."),
     "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),
     "compute": LazyCommand("compute:compute", "Every method on its own: file in, file out, no catalog."),
     "unsurvey": LazyCommand("unsurvey:unsurvey", "Remove experiments and what only they have, after a dry run."),
@@ -46,30 +39,6 @@ EPILOG = (
 )
 
 
-class LazyGroup(click.Group):
-    """A group whose commands live in modules that are imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """The names, in the order of a day's work."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
-        """Import the command called ``cmd_name``."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].location.partition(":")
-        command = getattr(import_module(f"refinebio_assets.cli.{module}"), attribute)
-        if not isinstance(command, click.Command):
-            message = f"refinebio_assets.cli.{module}.{attribute} is no click command"
-            raise TypeError(message)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
-        """List the commands from the table, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
-
-
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: Any) -> None:
     if wanted and not ctx.resilient_parsing:
         from importlib.metadata import version
@@ -79,7 +48,11 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: Any) 
 
 
 @click.group(
-    cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    package="refinebio_assets.cli",
+    table=COMMANDS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--version",

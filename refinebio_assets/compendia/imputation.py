@@ -9,7 +9,8 @@ There the filled matrix lies in memory, with several copies. Here it exists only
 inner product of its sample's and its gene's place in the last decomposition, so what is kept is two thin matrices. One
 pass over the data makes one iteration: a randomized decomposition (Halko, Martinsson & Tropp 2011,
 https://doi.org/10.1137/090771806) that starts from the axes of the iteration before, which the next one hardly moves.
-Memory is ``(samples + 2 x genes) x sketch`` float32 and float64 numbers and one block, whatever the matrix's size.
+Memory is ``(samples + 2 x genes) x sketch`` float32 and float64 numbers and one block for each thread, whatever the
+matrix's size. Blocks and the order of sums are fixed: the number of threads and the processor change no byte.
 """
 
 from __future__ import annotations
@@ -19,11 +20,19 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refinebio_assets.compendia._imputation import fill
-
-Floats = NDArray[np.float32]
+from refinebio_assets.compendia.linear_algebra import (
+    Doubles,
+    Floats,
+    accumulate,
+    eigh,
+    gram,
+    in_order,
+    multiply,
+    orthonormal,
+    project,
+)
 
 RANK = 10
 MAX_ITERATIONS = 200
@@ -121,6 +130,7 @@ def iterative_svd(
     power_passes: int = 0,
     state: ImputationState | None = None,
     on_iteration: Callable[[ImputationState], None] | None = None,
+    threads: int | None = None,
 ) -> Imputation:
     """Find the low-rank model that fills the missing cells of a matrix.
 
@@ -133,6 +143,7 @@ def iterative_svd(
         power_passes: Further passes per iteration; each makes the decomposition more exact.
         state: Go on from there.
         on_iteration: Told the state after each iteration, to keep it or to show how far it is.
+        threads: How many share the work; as many as processors if None. They change nothing but the time.
 
     Returns:
         The model; :func:`fill_missing` applies it to a block.
@@ -144,36 +155,80 @@ def iterative_svd(
     if not 0 < rank < min(samples, genes):
         message = f"the rank must be above 0 and below {min(samples, genes)} for {samples} samples and {genes} genes"
         raise ValueError(message)
-    width = min(max(sketch or SMALLEST_SKETCH, rank), samples, genes)
     if sketch is not None and sketch < rank:
         message = f"a sketch of {sketch} directions cannot hold rank {rank}"
         raise ValueError(message)
-    now = state or _first_state(samples, genes, width)
+    return iterate(
+        _Streaming(matrix, threads),
+        rank=rank,
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        sketch=sketch,
+        power_passes=power_passes,
+        state=state,
+        on_iteration=on_iteration,
+    ).outcome
+
+
+class Decomposer(Protocol):
+    """What can be filled from a state's models and decomposed."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of a model's scores."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples and genes of the matrix it stands for."""
+
+    def decompose(self, state: ImputationState, used: int) -> Decomposition:
+        """Fill, follow the state's basis, give the scores of ``used`` directions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Iterated:
+    """The outcome and the state that it ended with."""
+
+    outcome: Imputation
+    state: ImputationState
+
+
+def iterate(
+    decomposer: Decomposer,
+    *,
+    rank: int,
+    max_iterations: int,
+    tolerance: float,
+    sketch: int | None,
+    power_passes: int = 0,
+    state: ImputationState | None = None,
+    on_iteration: Callable[[ImputationState], None] | None = None,
+) -> Iterated:
+    """Decompose and fill until the missing cells hardly change; arguments as in :func:`iterative_svd`."""
+    now = state or _first_state(decomposer, min(max(sketch or SMALLEST_SKETCH, rank), *decomposer.shape))
     passes = 0
     while not now.converged and now.iteration < max_iterations:
+        used = min(2**now.iteration, rank)
         for _ in range(power_passes):
-            now.basis = _decompose(matrix, now).basis
+            now.basis = decomposer.decompose(now, used).axes
             passes += 1
-        found = _decompose(matrix, now)
+        found = decomposer.decompose(now, used)
         passes += 1
         if now.iteration:
             now.changes.append(found.change)
             if found.change < tolerance:
                 now.converged = True
                 break
-        used = min(2**now.iteration, rank)
         now = ImputationState(
             iteration=now.iteration + 1,
-            current=LowRankModel(
-                np.ascontiguousarray(found.scores[:, :used]), np.ascontiguousarray(found.axes[:, :used])
-            ),
+            current=LowRankModel(found.scores, np.ascontiguousarray(found.axes[:, :used])),
             previous=now.current,
-            basis=found.basis if sketch is not None else _widened(found, used, min(samples, genes)),
+            basis=found.axes if sketch is not None else _widened(found, used, min(decomposer.shape)),
             changes=now.changes,
         )
         if on_iteration is not None:
             on_iteration(now)
-    return Imputation(
+    outcome = Imputation(
         model=now.current,
         iterations=now.iteration,
         converged=now.converged,
@@ -181,6 +236,7 @@ def iterative_svd(
         passes=passes,
         sketch=now.basis.shape[1],
     )
+    return Iterated(outcome, now)
 
 
 def fill_missing(model: LowRankModel, block: Floats, start: int) -> None:
@@ -197,98 +253,146 @@ def fill_missing(model: LowRankModel, block: Floats, start: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Decomposition:
-    """A sketched decomposition of the filled matrix; columns by decreasing singular value.
+class Decomposition:
+    """A sketched decomposition of the filled matrix; directions by decreasing singular value.
 
-    ``change`` is how far the two models that filled it are apart on the missing cells, relative and squared.
+    Attributes:
+        scores: rows x directions in use.
+        axes: genes x width of the sketch.
+        singular_values: One per axis.
+        change: How far the two models that filled it are apart on the missing cells, relative and squared.
     """
 
     scores: Floats
     axes: Floats
-    singular_values: NDArray[np.float64]
+    singular_values: Doubles
     change: float
 
-    @property
-    def basis(self) -> Floats:
-        return self.axes
+
+@dataclass(slots=True)
+class Sums:
+    """What a pass adds up: ``Y'Y`` and ``Y'X`` of the filled matrix ``X`` and its sketch ``Y``, and the stop rule's sums."""
+
+    gram: Doubles
+    products: Doubles
+    moved: float = 0.0
+    size: float = 0.0
+
+    @classmethod
+    def zeros(cls, width: int, genes: int) -> Sums:
+        """Of nothing."""
+        return cls(np.zeros((width, width)), np.zeros((width, genes)))
 
 
-def _first_state(samples: int, genes: int, width: int) -> ImputationState:
+def _first_state(decomposer: Decomposer, width: int) -> ImputationState:
     """Missing cells are zero, and any directions will do."""
-    nothing = LowRankModel.zeros(samples, genes)
+    genes = decomposer.shape[1]
+    nothing = LowRankModel.zeros(decomposer.rows, genes)
     directions = np.random.default_rng(0).standard_normal((genes, width))
-    return ImputationState(iteration=0, current=nothing, previous=nothing, basis=_orthonormal(directions))
+    return ImputationState(iteration=0, current=nothing, previous=nothing, basis=orthonormal(directions))
 
 
-def _orthonormal(directions: NDArray[np.float64]) -> Floats:
-    return np.ascontiguousarray(np.linalg.qr(directions)[0], dtype=np.float32)
-
-
-def _widened(found: _Decomposition, used: int, most: int) -> Floats:
+def _widened(found: Decomposition, used: int, most: int) -> Floats:
     """The basis of the next pass: with twice the directions if those in use are hardly larger than the last one."""
-    basis, values = found.basis, found.singular_values
+    basis, values = found.axes, found.singular_values
     width = basis.shape[1]
     wider = min(2 * width, LARGEST_SKETCH, most)
     slow = values[used - 1] > 0 and (values[-1] / values[used - 1]) ** 2 > SLOW_CONVERGENCE
     if not slow or wider <= width:
         return basis
     more = np.random.default_rng(width).standard_normal((len(basis), wider - width))
-    return _orthonormal(np.concatenate([basis.astype(np.float64), more], axis=1))
+    return orthonormal(np.concatenate([basis.astype(np.float64), more], axis=1))
 
 
-def _blocks(samples: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + BLOCK_SAMPLES, samples)) for start in range(0, samples, BLOCK_SAMPLES))
+def blocks_of(samples: int, size: int = BLOCK_SAMPLES, first: int = 0) -> Iterator[tuple[int, int]]:
+    """Start and stop of each block."""
+    return ((start, min(start + size, samples)) for start in range(first, samples, size))
 
 
-def _decompose(matrix: SampleBlocks, state: ImputationState) -> _Decomposition:
-    """One pass: fill each block, follow the basis through it."""
+@dataclass(frozen=True, slots=True)
+class _Streaming:
+    """Decompositions of a matrix that is read once for each."""
+
+    matrix: SampleBlocks
+    threads: int | None
+
+    @property
+    def rows(self) -> int:
+        return self.matrix.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape
+
+    def decompose(self, state: ImputationState, used: int) -> Decomposition:
+        sketch = np.empty((self.rows, state.basis.shape[1]), np.float32)
+        sums = Sums.zeros(state.basis.shape[1], self.shape[1])
+        add_blocks(self.matrix, state, sketch, sums, threads=self.threads)
+        return truncated(sketch, sums, used)
+
+
+def add_blocks(
+    matrix: SampleBlocks, state: ImputationState, sketch: Floats, sums: Sums, *, threads: int | None = None
+) -> None:
+    """One pass: fill each block, follow the basis through it.
+
+    Args:
+        matrix: Its samples are the first rows of the state's models.
+        state: Whose models fill it and whose basis is followed.
+        sketch: Takes the sketch of these samples.
+        sums: Are added to.
+        threads: How many share the work.
+    """
     samples, genes = matrix.shape
-    basis = state.basis
+    current, previous, basis = state.current, state.previous, state.basis
     width = basis.shape[1]
-    sketch = np.empty((samples, width), np.float32)
-    products = np.zeros((width, genes))
-    running = np.zeros((width, genes), np.float32)
-    gram = np.zeros((width, width))
-    moved = size = 0.0
-    for number, (start, stop) in enumerate(_blocks(samples), start=1):
-        block = matrix.read(start, stop)
-        current, previous = state.current, state.previous
-        block_moved, block_size = fill(
-            block, current.rows(start, stop), current.axes, previous.rows(start, stop), previous.axes
-        )
-        moved, size = moved + block_moved, size + block_size
-        part = block @ basis
-        sketch[start:stop] = part
-        running += part.T @ block
-        exact = part.astype(np.float64)
-        gram += exact.T @ exact
-        if number % BLOCKS_PER_SUM == 0:
-            products += running
-            running[:] = 0
-    products += running
-    undefined = size == 0 or (size < _SMALLEST_NORM < moved)
-    return _truncated(sketch, gram, products, change=np.inf if undefined else moved / size)
+
+    def of_chunk(chunk: tuple[int, int]) -> tuple[Floats, Doubles, float, float]:
+        running, products = np.zeros((width, genes), np.float32), np.zeros((width, width))
+        moved = size = 0.0
+        for start, stop in blocks_of(chunk[1], first=chunk[0]):
+            block = matrix.read(start, stop)
+            apart = fill(block, current.rows(start, stop), current.axes, previous.rows(start, stop), previous.axes)
+            moved, size = moved + apart[0], size + apart[1]
+            part = project(block, basis)
+            sketch[start:stop] = part
+            accumulate(part, block, running)
+            products += gram(part)
+        return running, products, moved, size
+
+    chunks = blocks_of(samples, BLOCK_SAMPLES * BLOCKS_PER_SUM)
+    for running, products, moved, size in in_order(of_chunk, chunks, threads=threads):
+        sums.products += running
+        sums.gram += products
+        sums.moved += moved
+        sums.size += size
 
 
-def _truncated(
-    sketch: Floats, gram: NDArray[np.float64], products: NDArray[np.float64], *, change: float
-) -> _Decomposition:
+def truncated(sketch: Floats, sums: Sums, used: int) -> Decomposition:
     """The decomposition of ``QQ'X``, where ``Q`` spans the sketch ``Y = XV``.
 
     Args:
-        sketch: ``Y``, samples x width.
-        gram: ``Y'Y``.
-        products: ``Y'X``, width x genes.
-        change: Goes into the result.
+        sketch: ``Y``, rows x width.
+        sums: ``Y'Y``, ``Y'X`` and how far the models are apart.
+        used: Directions whose scores are wanted.
     """
-    lengths, directions = np.linalg.eigh(gram)
-    kept = lengths > 1e-12 * max(lengths[-1], np.finfo(np.float64).tiny)
-    whitening = np.where(kept, directions / np.sqrt(np.where(kept, lengths, 1.0)), 0.0)
-    left, values, right = np.linalg.svd(whitening.T @ products, full_matrices=False)
-    scores = sketch @ (whitening @ left * values).astype(np.float32)
-    return _Decomposition(
-        scores=scores,
-        axes=np.ascontiguousarray(right.T, dtype=np.float32),
+    lengths, directions = eigh(sums.gram)
+    whitening = directions * _inverse_roots(lengths)
+    products = np.ascontiguousarray(sums.products.T)
+    squares, left = eigh(multiply(multiply(whitening.T, gram(products)), whitening))
+    values = np.sqrt(np.maximum(squares, 0.0))
+    rotation = multiply(whitening, left)
+    axes = multiply(products, rotation * _inverse_roots(squares))
+    undefined = sums.size == 0 or (sums.size < _SMALLEST_NORM < sums.moved)
+    return Decomposition(
+        scores=project(sketch, (rotation * values)[:, :used].astype(np.float32)),
+        axes=axes.astype(np.float32),
         singular_values=values,
-        change=float(change),
+        change=np.inf if undefined else float(sums.moved / sums.size),
     )
+
+
+def _inverse_roots(values: Doubles) -> Doubles:
+    """``1 / sqrt``, and zero for what is rounding beside the largest value."""
+    kept = values > 1e-12 * max(values[0], float(np.finfo(np.float64).tiny))
+    return np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)

@@ -7,6 +7,8 @@
  * add_sorted(rows, high, low)        adds each row, sorted, to the sums high + low; rows with missing values are stretched
  * add_vector(values, high, low)      adds a vector, as it is, to the sums
  * apply(rows, target, out)           replaces values by those of the target at their rank
+ * sort_values(row, out)              a row's values, ascending
+ * largest_step(one, other)           Kolmogorov-Smirnov statistic of two ascending vectors, times both their lengths
  *
  * Sums are pairs of float64: high is the sum rounded to float64 and low what that leaves. Values are taken to multiples
  * of 2^-60 (float32 ones of 2^-36 and more are that already), so that a sum below 2^46 has at most 106 bits, fits a pair
@@ -202,11 +204,9 @@ static void stretch(const double *sorted, uint32_t n, double *values, Py_ssize_t
         }                                                                                                              \
     } while (0)
 
-/* Adds one row; values has place for two. Answers whether it has any value. */
-static int add_row(const void *row, int is_double, Py_ssize_t genes, double *high, double *low, double *values,
-                   Buffers *buffers) {
+/* The present values of a row, ascending; returns how many. */
+static uint32_t sorted_values(const void *row, int is_double, Py_ssize_t genes, double *values, Buffers *buffers) {
     uint32_t n = is_double ? sort_doubles(row, genes, buffers) : sort_floats(row, genes, buffers);
-    if (!n && genes) return 0;
     if (is_double) {
         const Keyed *sorted = buffers->from;
         for (uint32_t i = 0; i < n; i++) values[i] = double_of_key(sorted[i].key);
@@ -214,6 +214,14 @@ static int add_row(const void *row, int is_double, Py_ssize_t genes, double *hig
         const uint64_t *sorted = buffers->from;
         for (uint32_t i = 0; i < n; i++) values[i] = (double)float_of_key(PACKED_KEY(sorted[i]));
     }
+    return n;
+}
+
+/* Adds one row; values has place for two. Answers whether it has any value. */
+static int add_row(const void *row, int is_double, Py_ssize_t genes, double *high, double *low, double *values,
+                   Buffers *buffers) {
+    uint32_t n = sorted_values(row, is_double, genes, values, buffers);
+    if (!n && genes) return 0;
     if ((Py_ssize_t)n < genes) {
         stretch(values, n, values + genes, genes);
         values += genes;
@@ -254,12 +262,12 @@ static int get_vector(PyObject *object, Py_buffer *view, int writable, const cha
     return -1;
 }
 
-static int get_buffers(Buffers *buffers, Py_ssize_t genes) {
+static int get_buffers(Buffers *buffers, Py_ssize_t genes, int is_double) {
     if (genes >= MOST_GENES) {
         PyErr_SetString(PyExc_ValueError, "a sample may have at most 2^31 - 1 genes");
         return -1;
     }
-    size_t bytes = ((size_t)genes + 1) * sizeof(Keyed);
+    size_t bytes = ((size_t)genes + 1) * (is_double ? sizeof(Keyed) : sizeof(uint64_t));
     buffers->from = PyMem_RawMalloc(bytes);
     buffers->to = PyMem_RawMalloc(bytes);
     if (buffers->from && buffers->to) return 0;
@@ -295,7 +303,7 @@ static PyObject *add_sorted(PyObject *Py_UNUSED(module), PyObject *args) {
     if (get_array(rows_object, &rows, 2, 0, "rows") < 0) return NULL;
     Py_ssize_t samples = rows.shape[0], genes = rows.shape[1];
     if (get_sums(high_object, low_object, genes, &high, &low) < 0) goto no_sums;
-    if (get_buffers(&buffers, genes) < 0) goto no_buffers;
+    if (get_buffers(&buffers, genes, is_double(&rows)) < 0) goto no_buffers;
     double *values = PyMem_RawMalloc((2 * (size_t)genes + 1) * sizeof(double));
     if (!values) {
         PyErr_NoMemory();
@@ -347,7 +355,7 @@ static PyObject *apply(PyObject *Py_UNUSED(module), PyObject *args) {
         PyErr_SetString(PyExc_ValueError, "out must have the shape and type of rows, and target at least one value");
         goto no_buffers;
     }
-    if (get_buffers(&buffers, genes) < 0) goto no_buffers;
+    if (get_buffers(&buffers, genes, is_double(&rows)) < 0) goto no_buffers;
     Py_BEGIN_ALLOW_THREADS;
     for (Py_ssize_t i = 0; i < samples; i++) {
         Py_ssize_t offset = i * genes * rows.itemsize;
@@ -366,6 +374,58 @@ no_target:
     return result;
 }
 
+static PyObject *sort_values(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *row_object, *out_object, *result = NULL;
+    Py_buffer row, out;
+    Buffers buffers;
+    if (!PyArg_ParseTuple(args, "OO:sort_values", &row_object, &out_object)) return NULL;
+    if (get_array(row_object, &row, 1, 0, "row") < 0) return NULL;
+    if (get_vector(out_object, &out, 1, "out") < 0) goto no_out;
+    if (out.shape[0] != row.shape[0]) {
+        PyErr_SetString(PyExc_ValueError, "out must be as long as row");
+        goto no_buffers;
+    }
+    if (get_buffers(&buffers, row.shape[0], is_double(&row)) < 0) goto no_buffers;
+    result = PyLong_FromUnsignedLong(sorted_values(row.buf, is_double(&row), row.shape[0], out.buf, &buffers));
+    free_buffers(&buffers);
+no_buffers:
+    PyBuffer_Release(&out);
+no_out:
+    PyBuffer_Release(&row);
+    return result;
+}
+
+/* Goes through both at once; a value that both have counts in both before the difference is looked at. Written so that
+ * NaN, which callers leave out, cannot keep it from ending. */
+static int64_t step_of(const double *one, int64_t length, const double *other, int64_t other_length) {
+    int64_t i = 0, j = 0, largest = 0;
+    while (i < length && j < other_length) {
+        double least = other[j] < one[i] ? other[j] : one[i];
+        while (i < length && !(one[i] > least)) i++;
+        while (j < other_length && !(other[j] > least)) j++;
+        int64_t step = i * other_length - j * length;
+        if (step < 0) step = -step;
+        if (step > largest) largest = step;
+    }
+    return largest;
+}
+
+static PyObject *largest_step(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *one_object, *other_object, *result = NULL;
+    Py_buffer one, other;
+    if (!PyArg_ParseTuple(args, "OO:largest_step", &one_object, &other_object)) return NULL;
+    if (get_vector(one_object, &one, 0, "one") < 0) return NULL;
+    if (get_vector(other_object, &other, 0, "other") < 0) goto no_other;
+    if (one.shape[0] < MOST_GENES && other.shape[0] < MOST_GENES)
+        result = PyLong_FromLongLong(step_of(one.buf, one.shape[0], other.buf, other.shape[0]));
+    else
+        PyErr_SetString(PyExc_ValueError, "a vector may have at most 2^31 - 1 values");
+    PyBuffer_Release(&other);
+no_other:
+    PyBuffer_Release(&one);
+    return result;
+}
+
 static PyMethodDef METHODS[] = {
     {"add_sorted", add_sorted, METH_VARARGS,
      "add_sorted(rows, high, low): add each row (samples x genes, float32 or float64), sorted, to the sums high + low "
@@ -373,6 +433,11 @@ static PyMethodDef METHODS[] = {
     {"add_vector", add_vector, METH_VARARGS, "add_vector(values, high, low): add values (float64) to the sums."},
     {"apply", apply, METH_VARARGS,
      "apply(rows, target, out): write to out (may be rows) the target's values (sorted, float64) at the rows' ranks."},
+    {"sort_values", sort_values, METH_VARARGS,
+     "sort_values(row, out): write the values of row (float32 or float64), ascending and without NaN, to the beginning of "
+     "out (float64); returns how many there are."},
+    {"largest_step", largest_step, METH_VARARGS,
+     "largest_step(one, other): Kolmogorov-Smirnov statistic of ascending float64 vectors, times both their lengths."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -4,6 +4,8 @@ refine.bio tests 100 pairs after quantile normalisation, on the values above eac
 a pair's statistic exceeds 0.001 or its p-value is below 0.8. Its pairs are in effect the first sample with the others,
 or (above 200 samples) drawn without a seed, and it reports the pair it tested last. Here the pairs are drawn with a
 seed, samples take turns in them, and the worst pair is reported.
+
+The same test says how far two successive QN targets of an organism are apart.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from refinebio_assets.compendia._quantiles import largest_step, sort_values
 
 PAIRS = 100
 LARGEST_STATISTIC = 0.001
@@ -40,6 +45,13 @@ class DistributionCheck:
     p_value: float
     worst: tuple[int, int] | None
     passed: bool
+
+
+class TargetAgreement(NamedTuple):
+    """How alike two QN targets are: two-sample Kolmogorov-Smirnov statistic, 0 to 1, and its p-value."""
+
+    statistic: float
+    p_value: float
 
 
 def check_distributions(
@@ -69,6 +81,26 @@ def check_distributions(
     )
 
 
+def compare_targets(old: Vector, new: Vector) -> TargetAgreement:
+    """How far a QN target is from the one before it.
+
+    All values take part, not only the upper half. The statistic is the largest difference between the shares of values
+    up to any number; targets of the same genes and of nearly the same samples have one near 0.
+
+    Args:
+        old: Values of a target, in any order; NaN is left out.
+        new: Those of another; their number may differ.
+
+    Raises:
+        ValueError: A target has no value.
+    """
+    one, other = _ascending(np.ravel(old)), _ascending(np.ravel(new))
+    if not len(one) or not len(other):
+        message = "a target needs at least one value"
+        raise ValueError(message)
+    return TargetAgreement(*two_sample_ks(one, other))
+
+
 def choose_pairs(samples: int, pairs: int, *, seed: int) -> list[tuple[int, int]]:
     """Different pairs of different samples, at most ``pairs``.
 
@@ -91,10 +123,19 @@ def _spread(samples: int) -> range | list[int]:
     return [*range(0, samples, 2), *range(1, samples, 2)]
 
 
-def upper_half(values: Vector) -> Vector:
-    """The values above the sample's own median, ascending."""
-    present = np.sort(values[~np.isnan(values)])
-    return present[present > np.median(present)] if len(present) else present
+def upper_half(values: Vector) -> NDArray[np.float64]:
+    """The values above the sample's own median, ascending, float64."""
+    present = _ascending(values)
+    if not len(present):
+        return present
+    median = present[(len(present) - 1) // 2 : len(present) // 2 + 1].mean()
+    return present[np.searchsorted(present, median, side="right") :].copy()  # lets go of the lower half
+
+
+def _ascending(values: Vector) -> NDArray[np.float64]:
+    """Without NaN."""
+    ordered = np.empty(len(values))
+    return ordered[: sort_values(np.ascontiguousarray(values), ordered)]
 
 
 def two_sample_ks(one: Vector, other: Vector) -> tuple[float, float]:
@@ -106,16 +147,15 @@ def two_sample_ks(one: Vector, other: Vector) -> tuple[float, float]:
     """
     if not len(one) or not len(other) or np.array_equal(one, other):
         return 0.0, 1.0
-    everything = np.concatenate([one, other])
-    share_one = np.searchsorted(one, everything, side="right") / len(one)
-    share_other = np.searchsorted(other, everything, side="right") / len(other)
-    statistic = float(np.abs(share_one - share_other).max())
+    step = largest_step(*(np.ascontiguousarray(values, dtype=np.float64) for values in (one, other)))
+    statistic = step / (len(one) * len(other))
     if len(one) == len(other):
-        return statistic, _exact_p_value(len(one), round(statistic * len(one)))
+        return statistic, _exact_p_value(len(one), step // len(one))
     effective = len(one) * len(other) / (len(one) + len(other))
     return statistic, _limiting_p_value(math.sqrt(effective) * statistic)
 
 
+@lru_cache(maxsize=256)  # normalised samples differ in one or two steps only
 def _exact_p_value(size: int, steps: int) -> float:
     """Share of lattice paths of two samples of one size that leave the band of ``steps`` around the diagonal."""
     if steps == 0:

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from refinebio_assets.compendia.distribution_check import check_distributions, choose_pairs, two_sample_ks, upper_half
+from refinebio_assets.compendia.distribution_check import (
+    check_distributions,
+    choose_pairs,
+    compare_targets,
+    two_sample_ks,
+    upper_half,
+)
 from refinebio_assets.compendia.quantile_normalization import quantile_normalize, quantile_target
 
 
@@ -72,3 +78,30 @@ def test_the_upper_half_is_what_lies_above_the_median_without_missing_values():
 def test_fewer_than_two_samples_have_nothing_to_compare(samples):
     check = check_distributions(np.zeros((1, 3)).__getitem__, samples)
     assert (check.pairs, check.passed, check.worst) == (0, True, None)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 60), st.integers(0, 9))
+def test_successive_targets_are_compared_with_all_their_values_in_any_order(seed, size, more):
+    rng = np.random.default_rng(seed)
+    old, new = rng.normal(size=size), rng.normal(0.5, size=size + more)
+    expected = stats.ks_2samp(old, new)
+    agreement = compare_targets(np.append(old, np.nan), new)
+    assert agreement.statistic == pytest.approx(expected.statistic)
+    assert 0 <= agreement.p_value <= 1
+    assert agreement == compare_targets(np.sort(old), new[::-1])
+    assert agreement.statistic == compare_targets(new, old).statistic
+
+
+def test_equal_targets_agree_and_shifted_ones_do_not():
+    target = np.sort(np.random.default_rng(2).normal(7, 2, 20_000))
+    assert compare_targets(target, target) == (0.0, 1.0)
+    near, far = compare_targets(target, target + 0.001), compare_targets(target, target + 1)
+    assert near.statistic < 0.002
+    assert near.p_value > 0.99
+    assert far.statistic > 0.15
+    assert far.p_value < 1e-100
+
+
+def test_a_target_without_values_cannot_be_compared():
+    with pytest.raises(ValueError, match="at least one value"):
+        compare_targets(np.array([np.nan]), np.ones(3))

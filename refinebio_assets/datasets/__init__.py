@@ -1,1 +1,1 @@
-"""User datasets: how samples and their metadata are packaged for download."""
+"""What people download: metadata tables, README files and the archives that hold them."""

@@ -46,4 +46,11 @@ static int get_arrays(PyObject *const *objects, const Argument *arguments, int c
     return 0;
 }
 
+/* Ends a call with a ValueError. */
+static inline PyObject *refuse(Py_buffer *views, int count, const char *message) {
+    release_arrays(views, count);
+    PyErr_SetString(PyExc_ValueError, message);
+    return NULL;
+}
+
 #endif

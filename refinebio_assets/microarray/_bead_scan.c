@@ -24,7 +24,8 @@
 #define INDICATORS (POSITIONS * (LETTERS - 1))
 #define COEFFICIENTS (INDICATORS + NUMBERS)
 #define SQUARES (1 + INDICATORS)
-#define SINGULAR 1e-13 /* a pivot of the scaled normal equations (ones on the diagonal) below this is none */
+
+#include "_normal_equations.h"
 
 typedef struct {
     double pairs[BLOCKS][BLOCKS][CODES][CODES];   /* weights by the codes of two blocks, the first one lower */
@@ -115,44 +116,7 @@ static void columns_of_letters(Equations *equations) {
             }
 }
 
-/* Cholesky's decomposition of the upper triangle, scaled to ones on the diagonal; 0 if it is singular. */
-static int solve(Equations *equations, double *x) {
-    double(*a)[COEFFICIENTS] = equations->matrix, *scale = equations->scale;
-    for (int i = 0; i < COEFFICIENTS; i++) {
-        if (!(a[i][i] > 0.0) || !isfinite(a[i][i])) return 0;
-        scale[i] = 1.0 / sqrt(a[i][i]);
-    }
-    for (int i = 0; i < COEFFICIENTS; i++) {
-        for (int j = i; j < COEFFICIENTS; j++) a[i][j] *= scale[i] * scale[j];
-        x[i] = equations->side[i] * scale[i];
-    }
-    for (int k = 0; k < COEFFICIENTS; k++) {
-        if (!(a[k][k] > SINGULAR)) return 0;
-        double root = 1.0 / sqrt(a[k][k]);
-        for (int j = k; j < COEFFICIENTS; j++) a[k][j] *= root;
-        x[k] *= root;
-        for (int i = k + 1; i < COEFFICIENTS; i++) {
-            double factor = a[k][i];
-            for (int j = i; j < COEFFICIENTS; j++) a[i][j] -= factor * a[k][j];
-            x[i] -= factor * x[k];
-        }
-    }
-    for (int i = COEFFICIENTS - 1; i >= 0; i--) {
-        double sum = x[i];
-        for (int k = i + 1; k < COEFFICIENTS; k++) sum -= a[i][k] * x[k];
-        x[i] = sum / a[i][i];
-    }
-    for (int i = 0; i < COEFFICIENTS; i++) x[i] *= scale[i];
-    return 1;
-}
-
 /* ---- what Python calls ---- */
-
-static PyObject *refuse(Py_buffer *views, int count, const char *message) {
-    release_arrays(views, count);
-    PyErr_SetString(PyExc_ValueError, message);
-    return NULL;
-}
 
 /* What is wrong with the probes and the arrays that have one entry each; NULL if nothing is. */
 static const char *wrong_probes(const Py_buffer *views, int arrays, Py_ssize_t coefficients) {
@@ -217,7 +181,7 @@ static PyObject *least_squares(PyObject *Py_UNUSED(module), PyObject *const *obj
     add_up(equations, views[0].buf, views[1].buf, views[2].buf, views[3].buf, views[0].shape[0]);
     letters_of_pairs(equations);
     columns_of_letters(equations);
-    solved = solve(equations, views[4].buf);
+    solved = solve(equations->matrix, equations->side, equations->scale, views[4].buf);
     Py_END_ALLOW_THREADS;
     PyMem_RawFree(equations);
     release_arrays(views, 5);

@@ -29,7 +29,8 @@
 #define COMPOSITIONS 3276 /* ways to write 25 as an ordered sum of four counts */
 #define UNUSABLE UINT64_MAX
 #define MOST_BINS 256
-#define SINGULAR 1e-13 /* a pivot of the scaled normal equations (ones on the diagonal) below this is none */
+
+#include "_normal_equations.h"
 
 static uint16_t COMPOSITION_OF[POSITIONS + 1][POSITIONS + 1][POSITIONS + 1];
 static double SQUARE_OF[COMPOSITIONS][LETTERS]; /* squared counts */
@@ -193,38 +194,6 @@ static void columns_of_singles(Equations *sums) {
     }
 }
 
-/* Solves matrix * x = side; the matrix is scaled to ones on its diagonal first. 0 if it is (nearly) singular.
- * Rows of the upper factor are subtracted from whole rows, so that compilers can use vectors without changing an order. */
-static int solve(Equations *equations, double *x) {
-    double(*a)[COEFFICIENTS] = equations->matrix, *scale = equations->scale;
-    for (int i = 0; i < COEFFICIENTS; i++) {
-        if (!(a[i][i] > 0.0) || !isfinite(a[i][i])) return 0;
-        scale[i] = 1.0 / sqrt(a[i][i]);
-    }
-    for (int i = 0; i < COEFFICIENTS; i++) {
-        for (int j = i; j < COEFFICIENTS; j++) a[i][j] *= scale[i] * scale[j];
-        x[i] = equations->side[i] * scale[i];
-    }
-    for (int k = 0; k < COEFFICIENTS; k++) {
-        if (!(a[k][k] > SINGULAR)) return 0;
-        double root = 1.0 / sqrt(a[k][k]);
-        for (int j = k; j < COEFFICIENTS; j++) a[k][j] *= root;
-        x[k] *= root;
-        for (int i = k + 1; i < COEFFICIENTS; i++) {
-            double factor = a[k][i];
-            for (int j = i; j < COEFFICIENTS; j++) a[i][j] -= factor * a[k][j];
-            x[i] -= factor * x[k];
-        }
-    }
-    for (int i = COEFFICIENTS - 1; i >= 0; i--) {
-        double sum = x[i];
-        for (int k = i + 1; k < COEFFICIENTS; k++) sum -= a[i][k] * x[k];
-        x[i] = sum / a[i][i];
-    }
-    for (int i = 0; i < COEFFICIENTS; i++) x[i] *= scale[i];
-    return 1;
-}
-
 /* ---- what Python calls ---- */
 
 static PyObject *of_equal_length(Py_buffer *views, int count, int first, int last) {
@@ -235,12 +204,6 @@ static PyObject *of_equal_length(Py_buffer *views, int count, int first, int las
             return NULL;
         }
     return Py_None;
-}
-
-static PyObject *refuse(Py_buffer *views, int count, const char *message) {
-    release_arrays(views, count);
-    PyErr_SetString(PyExc_ValueError, message);
-    return NULL;
 }
 
 #define ARGUMENTS(COUNT)                                                                                               \
@@ -331,7 +294,7 @@ static PyObject *least_squares(PyObject *Py_UNUSED(module), PyObject *const *obj
     add_pairs(equations, views[0].buf, views[2].buf, n);
     columns_of_pairs(equations);
     columns_of_singles(equations);
-    solved = solve(equations, views[4].buf);
+    solved = solve(equations->matrix, equations->side, equations->scale, views[4].buf);
     Py_END_ALLOW_THREADS;
     PyMem_RawFree(equations);
     release_arrays(views, 5);

@@ -33,18 +33,19 @@ _CITATION = """\
 Cite the publications of the experiments you use: `aggregated_metadata.json` lists title, DOI and PubMed id of each.
 And cite refine.bio, whose methods and formats these are:
 
-> Greene, Hu, Jones et al. **refine.bio: a resource of uniformly processed publicly available gene expression datasets.**
-> <https://www.refine.bio>
+> Greene, Hu, Jones et al. **refine.bio: a resource of uniformly processed publicly available gene expression
+> datasets.** <https://www.refine.bio>
 
 The data have their own terms: see `LICENSE.TXT`.
 """
 
 _METADATA = """\
-The metadata columns beginning with `refinebio_` were harmonised: submitters' names and spellings of sex, age, tissue and
-so on were brought to one. All others are what the submitters wrote; columns of ArrayExpress begin with `characteristic_`
-or `variable_`, those of GEO with `characteristics_ch1_`. `refinebio_processed` says whether the sample has been
-processed completely, `refinebio_has_raw` whether it was processed from raw data. Cells have no tabs or line breaks, and
-are quoted where they contain quotes. Submitters write what they like: let a spreadsheet read these tables as text.
+The metadata columns beginning with `refinebio_` were harmonised: submitters' names and spellings of sex, age, tissue
+and so on were brought to one. All others are what the submitters wrote; columns of ArrayExpress begin with
+`characteristic_` or `variable_`, those of GEO with `characteristics_ch1_`. `refinebio_processed` says whether the sample
+has been processed completely, `refinebio_has_raw` whether it was processed from raw data. Cells have no tabs or line
+breaks, and are quoted where they contain quotes. Submitters write what they like: let a spreadsheet read these tables
+as text.
 
 `created_at` in `aggregated_metadata.json` is the day the archives changed one of these experiments last, not the day of
 packing: the same content has the same bytes, whenever it is packed.
@@ -69,8 +70,8 @@ def compendium_readme(
         share, rank = summary.get("share_imputed", 0.0), summary.get("recipe", {}).get("rank", "")
         algorithm = summary.get("recipe", {}).get("svd_algorithm", "")
         imputed = (
-            f"{share:.1%} of the cells had no value and were imputed (iterative SVD of rank {rank}, `{algorithm}`). The "
-            "`.h5ad` and `.zarr.zip` of this compendium say which cells these are, and have the values before "
+            f"{share:.1%} of the cells had no value and were imputed (iterative SVD of rank {rank}, `{algorithm}`). "
+            "The `.h5ad` and `.zarr.zip` of this compendium say which cells these are, and have the values before "
             "normalisation."
         )
     normalised = (
@@ -82,8 +83,8 @@ def compendium_readme(
     return f"""\
 # Normalised compendium: {_species(organism)}
 
-Version `{version}`: expression of {summary["genes"]} genes in {summary["samples"]} samples, measured on microarrays and by
-RNA sequencing, brought together for work across experiments.{together}
+Version `{version}`: expression of {summary["genes"]} genes in {summary["samples"]} samples, measured on microarrays and
+by RNA sequencing, brought together for work across experiments.{together}
 
 ## What is inside
 
@@ -152,13 +153,13 @@ def quantpendium_readme(organism: str, *, version: str, samples: int, experiment
     return f"""\
 # RNA-seq sample compendium: {_species(organism)}
 
-Version `{version}`: Salmon's quantification of {samples} RNA-seq samples of {experiments} experiments, for work on transcripts
-or with your own summary and normalisation. Nothing was filtered, imputed or normalised.
+Version `{version}`: Salmon's quantification of {samples} RNA-seq samples of {experiments} experiments, for work on
+transcripts or with your own summary and normalisation. Nothing was filtered, imputed or normalised.
 
 ## What is inside
 
-There is a folder for each experiment (`SRP…`, `ERP…`, `DRP…`). A sample that several experiments share is in the folder of
-one of them, which is its experiment in the metadata too; `aggregated_metadata.json` lists all of its experiments.
+There is a folder for each experiment (`SRP…`, `ERP…`, `DRP…`). A sample that several experiments share is in the folder
+of one of them, which is its experiment in the metadata too; `aggregated_metadata.json` lists all of its experiments.
 
 | file | content |
 |---|---|
@@ -168,8 +169,8 @@ one of them, which is its experiment in the metadata too; `aggregated_metadata.j
 | `filtered_samples_metadata.tsv`, `.json` | the {filtered} samples that were left out, and why |
 | `LICENSE.TXT` | terms of use |
 
-Samples can have been quantified with different releases of the organism's transcriptome: compare the `Name` columns before
-you bind tables together.
+Samples can have been quantified with different releases of the organism's transcriptome: compare the `Name` columns
+before you bind tables together.
 
 ## Reading it
 
@@ -208,10 +209,10 @@ def _filter_steps(filters: Mapping[str, Any]) -> str:
     lowest = filters.get("low_expression_percentile", 10.0)
     logarithm = "twice, as refine.bio's program does" if filters.get("method") == "refinebio-1" else "once"
     return (
-        f"2. Genes that more than {percent['gene_presence']} of all samples have stay. In RNA-seq samples, those whose sum is below "
-        f"percentile {lowest:g}\n   are set missing; then log2(x + 1) of RNA-seq values, {logarithm}.\n"
-        f"3. Zeros count as missing while genes with less than {percent['gene_completeness']} and then samples with less than "
-        f"{percent['sample_completeness']} of\n   values are left out."
+        f"2. Genes that more than {percent['gene_presence']} of all samples have stay. In RNA-seq samples, those whose\n"
+        f"   sum is below percentile {lowest:g} are set missing; then log2(x + 1) of RNA-seq values, {logarithm}.\n"
+        f"3. Zeros count as missing while genes with less than {percent['gene_completeness']} and then samples with\n"
+        f"   less than {percent['sample_completeness']} of values are left out."
     )
 
 

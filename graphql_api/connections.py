@@ -83,17 +83,17 @@ class PageRequest:
     after: str | None
 
     @classmethod
-    def of(cls, first: int | None, after: str | None) -> PageRequest:
-        """Check the arguments; more than 100 becomes 100.
+    def of(cls, first: int | None, after: str | None, *, most: int = MAX_PAGE) -> PageRequest:
+        """Check the arguments; more than ``most`` becomes ``most``.
 
         Raises:
             InputError: ``first`` is less than 1.
         """
         wanted = DEFAULT_PAGE if first is None else first
         if wanted < 1:
-            message = f"`first` is {wanted}; it must be 1 to {MAX_PAGE}."
+            message = f"`first` is {wanted}; it must be 1 to {most}."
             raise InputError(message, remedy="Ask for at least one row; use totalCount to count without rows.")
-        return cls(min(wanted, MAX_PAGE), after)
+        return cls(min(wanted, most), after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +280,9 @@ def connect(
     page: PageRequest,
     count: Callable[[], int],
     unresolved: Sequence[Any] = (),
+    **further: Any,
 ) -> ConnectionT:
-    """The connection of a page's nodes; ``found`` holds their cursors."""
+    """The connection of a page's nodes; ``found`` holds their cursors, ``further`` what only this connection has."""
     info = PageInfo(
         has_next_page=found.has_next,
         has_previous_page=page.after is not None,
@@ -289,4 +290,6 @@ def connect(
         end_cursor=found.cursors[-1] if found.cursors else None,
     )
     edges = [Edge(cursor=cursor, node=node) for cursor, node in zip(found.cursors, nodes, strict=True)]
-    return connection_type(edges=edges, nodes=list(nodes), page_info=info, unresolved=list(unresolved), count=count)
+    return connection_type(
+        edges=edges, nodes=list(nodes), page_info=info, unresolved=list(unresolved), count=count, **further
+    )

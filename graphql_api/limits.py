@@ -2,8 +2,8 @@
 
 The cost of an operation is the largest number of objects it can return: an object counts 1, a connection's nodes count
 ``first`` times, a list without ``first`` is taken for ``LIST_ESTIMATE`` objects, or as many as it was given ids or
-accessions. Plain values are free. Fragments are measured once however often they are spread, so measuring takes time
-proportional to the document.
+accessions. Plain values are free, but for expression: each of the ``genes`` counts 1 in each of the ``first`` samples.
+Fragments are measured once however often they are spread, so measuring takes time proportional to the document.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ MAX_TOKENS = 2_000
 MAX_COST = 50_000
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
+MAX_PAGE_OF = {"geneExpression": 1_000}
+"""Fields whose pages may be larger."""
+MAX_GENES = 100
+"""Genes in one slice of expression."""
 LIST_ESTIMATE = 5
 MAX_ACCESSIONS = 10_000
 """Accessions or ids in one argument."""
@@ -213,7 +217,7 @@ class _Cost:
             return 0
         inner = get_named_type(definition.type)
         inner_page = self._page(field) if "first" in definition.args else page
-        inside = self.of(field.selection_set, inner, inner_page)
+        inside = self.of(field.selection_set, inner, inner_page) + self._expression_values(field, inner_page)
         if name == "edges":
             return page * inside
         if name == "nodes" and "ids" not in definition.args:
@@ -224,7 +228,12 @@ class _Cost:
 
     def _page(self, field: FieldNode) -> int:
         first = self._argument(field, "first")
-        return min(max(first, 1), MAX_PAGE) if isinstance(first, int) else DEFAULT_PAGE
+        most = MAX_PAGE_OF.get(field.name.value, MAX_PAGE)
+        return min(max(first, 1), most) if isinstance(first, int) else DEFAULT_PAGE
+
+    def _expression_values(self, field: FieldNode, page: int) -> int:
+        genes = self._argument(field, "genes")
+        return page * len(genes) if isinstance(genes, list) else page if isinstance(genes, str) else 0
 
     def _list_length(self, field: FieldNode) -> int:
         for name in ("accessions", "ids"):

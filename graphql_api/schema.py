@@ -23,6 +23,7 @@ from graphql_api.experiments.resolvers import ExperimentQueries
 from graphql_api.files.loaders import computed_by_key, originals_by_key
 from graphql_api.files.resolvers import FileQueries
 from graphql_api.files.types import OriginalFile
+from graphql_api.gene_expression.resolvers import GeneExpressionQueries
 from graphql_api.ledger.loaders import entries_by_accession
 from graphql_api.ledger.resolvers import LedgerQueries
 from graphql_api.limits import MAX_ACCESSIONS, CostLimit, ShapeLimit
@@ -122,6 +123,7 @@ class Query(
     FileQueries,
     ProvenanceQueries,
     CompendiumQueries,
+    GeneExpressionQueries,
     MetadataQueries,
     StatsQueries,
 ):

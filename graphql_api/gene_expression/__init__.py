@@ -1,0 +1,1 @@
+"""Genes of any samples, read without the rest of their expression."""

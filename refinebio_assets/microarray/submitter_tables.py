@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from refinebio_assets.domain.errors import InputError, MalformedFileError
+from refinebio_assets.domain.errors import InputError, MalformedFileError, UncertainTableError
 from refinebio_assets.microarray.compressed_bytes import Source, path_of
 from refinebio_assets.microarray.submitter_columns import (
     LEAST_NUMERIC,
@@ -109,8 +109,9 @@ def read_submitter_table(
 
     Raises:
         InputError: There is no such file, or no column of the given name.
-        MalformedFileError: It is no table, a line has too many cells, no column has numbers, or it cannot be told
-            which columns have identifiers and values; the line and what to do are named.
+        MalformedFileError: It is no table, a line has too many cells, or no column has numbers; the line and what to do
+            are named.
+        UncertainTableError: It cannot be told which columns have identifiers and values.
     """
     if isinstance(source, SampleTable):
         return _of_sample(source)
@@ -248,7 +249,7 @@ def _place(column: str | int, layout: _Layout) -> int:
     raise InputError(message, path=layout.path, line=layout.text.numbers[0], remedy=remedy)
 
 
-def _undecided(layout: _Layout, choice: Choice) -> MalformedFileError:
+def _undecided(layout: _Layout, choice: Choice) -> InputError:
     cells = layout.text.cells(int(layout.header))
     columns = layout.columns
     shown = [example_of(column, cells[column.place : column.place + 1]) for column in columns[:_COLUMNS_SHOWN]]
@@ -257,7 +258,17 @@ def _undecided(layout: _Layout, choice: Choice) -> MalformedFileError:
         f"It cannot be told which columns have identifiers and values (confidence {choice.confidence}): "
         f"{'; '.join(choice.evidence)}. The columns are {'; '.join(shown)}{more}."
     )
-    return MalformedFileError(message, path=layout.path, line=layout.text.numbers[0], remedy=_NAME_THE_COLUMNS)
+    line = layout.text.numbers[0]
+    if not choice.values:
+        return MalformedFileError(message, path=layout.path, line=line, remedy=_NAME_THE_COLUMNS)
+    return UncertainTableError(
+        message,
+        path=layout.path,
+        line=line,
+        remedy=_NAME_THE_COLUMNS,
+        confidence=choice.confidence,
+        evidence=choice.evidence,
+    )
 
 
 def _decimal_comma(column: ColumnContent, layout: _Layout) -> bool:

@@ -4,15 +4,15 @@
  * significant digit radix sort (11 bits a pass) of order-preserving integer keys: float32 keys travel with their
  * position in one 64-bit word, float64 keys beside it. NaN is a missing value and takes no part.
  *
- * add_sorted(rows, high, low)        adds each row, sorted, to the sums high + low; rows with missing values are stretched
+ * add_sorted(rows, high, low)        adds each row, sorted, to the sums high + low; one with missing values is stretched
  * add_vector(values, high, low)      adds a vector, as it is, to the sums
  * apply(rows, target, out)           replaces values by those of the target at their rank
  * sort_values(row, out)              a row's values, ascending
  * largest_step(one, other)           Kolmogorov-Smirnov statistic of two ascending vectors, times both their lengths
  *
  * Sums are pairs of float64: high is the sum rounded to float64 and low what that leaves. Values are taken to multiples
- * of 2^-60 (float32 ones of 2^-36 and more are that already), so that a sum below 2^46 has at most 106 bits, fits a pair
- * exactly, and is the same in whatever order its values came. Larger sums have the accuracy of 106 bits.
+ * of 2^-60 (float32 ones of 2^-36 and more are that already), so that a sum below 2^46 has at most 106 bits, fits a
+ * pair exactly, and is the same in whatever order its values came. Larger sums have the accuracy of 106 bits.
  *
  * The semantics of ties, missing values and of targets of another length are those of Bioconductor's preprocessCore
  * (normalize.quantiles.determine.target and normalize.quantiles.use.target, version 1.60).
@@ -97,12 +97,13 @@ static int starts_of(uint32_t *counts, uint32_t n) {
         buffers->to = to;                                                                                              \
     } while (0)
 
+#define KEY_DIGIT(key, pass) (((key) >> ((pass) * BITS)) & (BUCKETS - 1))
 #define PACKED_KEY(entry) ((uint32_t)((entry) >> 32))
 #define PACKED_POSITION(entry) ((uint32_t)(entry))
-#define PACKED_DIGIT(entry, pass) (((entry) >> (32 + (pass) * BITS)) & (BUCKETS - 1))
+#define PACKED_DIGIT(entry, pass) KEY_DIGIT((entry) >> 32, pass)
 #define KEYED_KEY(entry) ((entry).key)
 #define KEYED_POSITION(entry) ((entry).position)
-#define KEYED_DIGIT(entry, pass) (((entry).key >> ((pass) * BITS)) & (BUCKETS - 1))
+#define KEYED_DIGIT(entry, pass) KEY_DIGIT((entry).key, pass)
 
 /* Present values of a float32 row as key << 32 | position, sorted; returns how many. The result is in buffers->from. */
 static uint32_t sort_floats(const float *row, Py_ssize_t genes, Buffers *buffers) {
@@ -113,16 +114,30 @@ static uint32_t sort_floats(const float *row, Py_ssize_t genes, Buffers *buffers
     for (Py_ssize_t i = 0; i < genes; i++) {
         if (isnan(row[i])) continue;
         uint32_t key = key_of_float(row[i]);
-        counts[0][key & (BUCKETS - 1)]++;
-        counts[1][(key >> BITS) & (BUCKETS - 1)]++;
-        counts[2][key >> (2 * BITS)]++;
+        for (int pass = 0; pass < PASSES_32; pass++) counts[pass][KEY_DIGIT(key, pass)]++;
         entries[n++] = (uint64_t)key << 32 | (uint32_t)i;
     }
     RADIX_SORT(uint64_t, PASSES_32, PACKED_DIGIT);
     return n;
 }
 
-/* The same for float64. */
+/* The same without positions: keys only, in half of the memory. */
+static uint32_t sort_float_keys(const float *row, Py_ssize_t genes, Buffers *buffers) {
+    uint32_t counts[PASSES_32][BUCKETS];
+    memset(counts, 0, sizeof counts);
+    uint32_t *entries = buffers->from;
+    uint32_t n = 0;
+    for (Py_ssize_t i = 0; i < genes; i++) {
+        if (isnan(row[i])) continue;
+        uint32_t key = key_of_float(row[i]);
+        for (int pass = 0; pass < PASSES_32; pass++) counts[pass][KEY_DIGIT(key, pass)]++;
+        entries[n++] = key;
+    }
+    RADIX_SORT(uint32_t, PASSES_32, KEY_DIGIT);
+    return n;
+}
+
+/* Values of float64 rows as keys with positions, sorted. */
 static uint32_t sort_doubles(const double *row, Py_ssize_t genes, Buffers *buffers) {
     uint32_t counts[PASSES_64][BUCKETS];
     memset(counts, 0, sizeof counts);
@@ -131,7 +146,7 @@ static uint32_t sort_doubles(const double *row, Py_ssize_t genes, Buffers *buffe
     for (Py_ssize_t i = 0; i < genes; i++) {
         if (isnan(row[i])) continue;
         uint64_t key = key_of_double(row[i]);
-        for (int pass = 0; pass < PASSES_64; pass++) counts[pass][(key >> (pass * BITS)) & (BUCKETS - 1)]++;
+        for (int pass = 0; pass < PASSES_64; pass++) counts[pass][KEY_DIGIT(key, pass)]++;
         entries[n].key = key;
         entries[n++].position = (uint32_t)i;
     }
@@ -161,7 +176,15 @@ static double value_at_rank(const double *target, Py_ssize_t length, double rank
     return at_share(target, length, n > 1 ? (rank - 1.0) / ((double)n - 1.0) : 0.5);
 }
 
+/* The same operations, four at a time where the processor can: the same bytes. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__)
+#define IN_WIDE_REGISTERS __attribute__((target_clones("avx2", "default")))
+#else
+#define IN_WIDE_REGISTERS
+#endif
+
 /* high + low += values, one by one. What is not finite stays so, with a low of zero. */
+IN_WIDE_REGISTERS
 static void add_exactly(const double *restrict values, Py_ssize_t count, double *restrict high, double *restrict low) {
     for (Py_ssize_t i = 0; i < count; i++) {
         double value = values[i], before = high[i];
@@ -206,13 +229,13 @@ static void stretch(const double *sorted, uint32_t n, double *values, Py_ssize_t
 
 /* The present values of a row, ascending; returns how many. */
 static uint32_t sorted_values(const void *row, int is_double, Py_ssize_t genes, double *values, Buffers *buffers) {
-    uint32_t n = is_double ? sort_doubles(row, genes, buffers) : sort_floats(row, genes, buffers);
+    uint32_t n = is_double ? sort_doubles(row, genes, buffers) : sort_float_keys(row, genes, buffers);
     if (is_double) {
         const Keyed *sorted = buffers->from;
         for (uint32_t i = 0; i < n; i++) values[i] = double_of_key(sorted[i].key);
     } else {
-        const uint64_t *sorted = buffers->from;
-        for (uint32_t i = 0; i < n; i++) values[i] = (double)float_of_key(PACKED_KEY(sorted[i]));
+        const uint32_t *sorted = buffers->from;
+        for (uint32_t i = 0; i < n; i++) values[i] = (double)float_of_key(sorted[i]);
     }
     return n;
 }
@@ -434,8 +457,8 @@ static PyMethodDef METHODS[] = {
     {"apply", apply, METH_VARARGS,
      "apply(rows, target, out): write to out (may be rows) the target's values (sorted, float64) at the rows' ranks."},
     {"sort_values", sort_values, METH_VARARGS,
-     "sort_values(row, out): write the values of row (float32 or float64), ascending and without NaN, to the beginning of "
-     "out (float64); returns how many there are."},
+     "sort_values(row, out): write the values of row (float32 or float64), ascending and without NaN, to the beginning "
+     "of out (float64); returns how many there are."},
     {"largest_step", largest_step, METH_VARARGS,
      "largest_step(one, other): Kolmogorov-Smirnov statistic of ascending float64 vectors, times both their lengths."},
     {NULL, NULL, 0, NULL},

@@ -24,3 +24,6 @@ class CompendiumFilter:
     )
     kinds: list[str] | None = None
     versions: list[str] | None = None
+    is_current: bool | None = strawberry.field(
+        default=None, description="Whether it is the newest of its organism and kind."
+    )

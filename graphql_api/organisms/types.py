@@ -13,6 +13,7 @@ from graphql_api.siblings import Siblings
 from graphql_api.vocabulary import Technology
 
 if TYPE_CHECKING:
+    from graphql_api.compendia.types import Compendium, QnTarget
     from graphql_api.platform_references.types import PlatformReference
     from graphql_api.transcriptome_indices.types import TranscriptomeIndex
 
@@ -53,6 +54,26 @@ class Organism(Node):
 
         found = self.siblings.load(
             "transcriptome_indices", lambda nodes: indices_of_organisms(reader_of(info), [node.key for node in nodes])
+        )
+        return found.get(self.key, [])
+
+    @strawberry.field(description="The QN target that its samples are normalised to now.")
+    def qn_target(self, info: Info) -> Annotated[QnTarget, strawberry.lazy("graphql_api.compendia.types")] | None:
+        """The QN target that its samples are normalised to now."""
+        from graphql_api.compendia.loaders import current_targets
+
+        found = self.siblings.load(
+            "qn_target", lambda nodes: current_targets(reader_of(info), [node.key for node in nodes])
+        )
+        return found.get(self.key)
+
+    @strawberry.field(description="Compendia and quantpendia of it, the newest of a kind first.")
+    def compendia(self, info: Info) -> list[Annotated[Compendium, strawberry.lazy("graphql_api.compendia.types")]]:
+        """Compendia and quantpendia of it."""
+        from graphql_api.compendia.loaders import compendia_of_organisms
+
+        found = self.siblings.load(
+            "compendia", lambda nodes: compendia_of_organisms(reader_of(info), [node.key for node in nodes])
         )
         return found.get(self.key, [])
 

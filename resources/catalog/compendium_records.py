@@ -205,7 +205,7 @@ class CompendiumRecords:
             )
 
     def record_compendium(self, compendium: CompendiumToRecord) -> int:
-        """Write a compendium; the same version of the same organism and kind again is the same row.
+        """Write a compendium; the same version of the same organism and kind again is the same row, and the newest.
 
         Returns:
             Its row id.
@@ -227,6 +227,8 @@ class CompendiumRecords:
             }
             key = ["organism_id", "kind", "version"]
             (written,) = upsert(session, Compendium, [row], key=key, returning=[Compendium.id])
+            # an older version that is made again is the newest one: upsert leaves the time of the first writing
+            session.execute(update(Compendium).where(Compendium.id == written.id).values(created_at=row["created_at"]))
             return int(written.id)
 
     def compendia(self, organism: str, kind: CompendiumKind) -> list[CompendiumInfo]:

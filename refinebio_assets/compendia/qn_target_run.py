@@ -22,13 +22,15 @@ from refinebio_assets.compendia.run_environment import CompendiumEnvironment
 from refinebio_assets.compendia.watching import watcher
 from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.domain.vocabulary import Technology
-from resources.catalog import Catalog, QnTargetInfo, QnTargetToRecord, ResultToRecord
+from resources.catalog import Catalog, FileToRecord, QnTargetInfo, QnTargetToRecord, ResultToRecord
 from resources.object_store import ObjectStore
 from resources.tools.environment import software_environment
 
 PROCESSOR = "QN target"
 VERSION_LENGTH = 12
 MOST_PROGRESS_LINES = 20
+COUNTS = ("arrays", "rna_seq")
+"""What the sensors compare with today's samples; details of a recorded target."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,13 +41,15 @@ class QnTargetRun:
         organism: UPPER_SNAKE.
         value: The target, ascending; None if there is none.
         skipped: Why there is none, in a sentence with the numbers.
-        commit: Stores and records the target; None if the current one is what would be made.
+        kept: Whether the current target is what would be made.
+        commit: Stores and records the target; None if there is nothing new to record.
         fingerprint: Of everything that decides the stored bytes; empty if there are too few samples to look at.
         technology: Of the samples.
         platform: Of arrays.
         num_samples: How many samples it is the mean of.
         num_genes: How many values it has.
-        eligible: How many samples there would be if all had the same genes and no missing values.
+        arrays: Arrays of the most common platform, whatever genes and values they have.
+        rna_seq: RNA-seq samples that could be in a target, whatever genes and values they have.
         reused: How many of the samples were not summed again.
         agreement: With the target before it; None if this is the first one, or still the same.
         left_out: Why other samples of the technology are not among its samples.
@@ -54,13 +58,15 @@ class QnTargetRun:
     organism: str
     value: Target | None = None
     skipped: str | None = None
+    kept: bool = False
     commit: Callable[[], object] | None = None
     fingerprint: str = ""
     technology: Technology | None = None
     platform: str | None = None
     num_samples: int = 0
     num_genes: int = 0
-    eligible: int = 0
+    arrays: int = 0
+    rna_seq: int = 0
     reused: int = 0
     agreement: TargetAgreement | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -75,11 +81,6 @@ class QnTargetRun:
         """Some more of them, for Dagster."""
         return self.fingerprint[:16] or None
 
-    @property
-    def kept(self) -> bool:
-        """Whether the current target is what would be made."""
-        return self.value is not None and self.commit is None
-
     def summary(self) -> dict[str, Any]:
         """As JSON, for people."""
         return {
@@ -90,7 +91,8 @@ class QnTargetRun:
             "platform": self.platform,
             "samples": self.num_samples,
             "genes": self.num_genes,
-            "eligible": self.eligible,
+            "arrays": self.arrays,
+            "rna_seq": self.rna_seq,
             "reused": self.reused,
             "agreement": None if self.agreement is None else self.agreement._asdict(),
             "left_out": dict(sorted(Counter(self.left_out.values()).items())),
@@ -153,23 +155,23 @@ def _make(inputs: TargetInputs, choice: TargetChoice, environment: CompendiumEnv
         technology=choice.technology,
         platform=choice.platform,
         num_genes=len(choice.genes),
-        eligible=choice.eligible,
+        arrays=choice.arrays,
+        rna_seq=choice.rna_seq,
         left_out={**choice.left_out, **inputs.unreadable},
     )
     before = _before(inputs.organism, environment)
     if before.info is not None and before.target is not None and before.info.fingerprint == run.fingerprint:
-        run.value, run.num_samples, run.reused = before.target, before.info.num_samples, before.info.num_samples
-        return run
+        return _keep(run, before.info, before.target, environment)
     built = build_target(inputs.store, choice.genes, earlier=before.sums, on_part=_progress(inputs, environment))
     run.num_samples, run.reused = built.samples, built.reused
     run.left_out = {**run.left_out, **_incomplete(built, len(choice.genes))}
     least = environment.settings.qn_target_min_samples
     if built.samples < least:
-        run.skipped = _too_few_complete(run, least)
+        run.skipped = _too_few_complete(run, choice.eligible, least)
         return run
     run.value = built.target()
     run.agreement = None if before.target is None else compare_targets(before.target, run.value)
-    run.commit = lambda: _record(run, inputs, choice, built, environment)
+    run.commit = lambda: _store_and_record(run, inputs, choice, built, environment)
     return run
 
 
@@ -177,9 +179,9 @@ def _incomplete(built: BuiltTarget, genes: int) -> dict[str, str]:
     return {name: f"{missing:,} of its {genes:,} genes have no value." for name, missing in built.missing.items()}
 
 
-def _too_few_complete(run: QnTargetRun, least: int) -> str:
+def _too_few_complete(run: QnTargetRun, eligible: int, least: int) -> str:
     return (
-        f"{run.organism} has {run.eligible} samples that a QN target could be made of, but only {run.num_samples} have "
+        f"{run.organism} has {eligible} samples that a QN target could be made of, but only {run.num_samples} have "
         f"a value of each of the {run.num_genes:,} genes that most have; {least} are needed "
         "(REFINEBIO_QN_TARGET_MIN_SAMPLES)."
     )
@@ -213,37 +215,58 @@ def _progress(inputs: TargetInputs, environment: CompendiumEnvironment) -> Calla
     return on_part
 
 
-def _record(
-    run: QnTargetRun,
-    inputs: TargetInputs,
-    choice: TargetChoice,
-    built: BuiltTarget,
-    environment: CompendiumEnvironment,
+def _keep(run: QnTargetRun, info: QnTargetInfo, target: Target, environment: CompendiumEnvironment) -> QnTargetRun:
+    """The current target as the outcome; how many samples there are now is recorded if it has changed."""
+    run.kept, run.value = True, target
+    run.num_samples = run.reused = info.num_samples
+    counted = {name: getattr(run, name) for name in COUNTS}
+    if any(info.details.get(name) != count for name, count in counted.items()):
+        files = tuple(
+            FileToRecord(
+                key=file.key,
+                filename=file.filename,
+                kind=file.kind,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+                organism=run.organism,
+            )
+            for file in sorted(info.files, key=lambda file: file.key != info.key)
+        )
+        run.commit = lambda: _record(run, files, {**info.details, **counted}, environment)
+    return run
+
+
+def _store_and_record(
+    run: QnTargetRun, inputs: TargetInputs, choice: TargetChoice, built: BuiltTarget, environment: CompendiumEnvironment
 ) -> None:
     """Store the files, then record them: a kill in between leaves nothing recorded."""
     files = store_target(str(run.version), inputs, choice, built, environment.store)
     summary = run.summary()
-    details = {name: summary[name] for name in ("version", "eligible", "reused", "agreement", "left_out")}
-    result = ResultToRecord(
-        processor=PROCESSOR,
-        processor_version=METHOD_VERSION,
-        environment=software_environment(),
-        fingerprint=run.fingerprint,
-        parameters={"least_samples": environment.settings.qn_target_min_samples},
-        inputs={sha256: experiment for experiment, sha256, _ in inputs.parts()},
-        metrics={"num_samples": built.samples, "num_genes": run.num_genes},
-        code_version=__version__,
-        run_id=environment.run_id,
-        files=files,
-    )
+    details = {name: summary[name] for name in ("version", *COUNTS, "reused", "agreement", "left_out")}
+    _record(run, files, details, environment)
+
+
+def _record(
+    run: QnTargetRun, files: tuple[FileToRecord, ...], details: Mapping[str, Any], environment: CompendiumEnvironment
+) -> None:
     environment.catalog.compendia.record_qn_target(
         QnTargetToRecord(
             organism=run.organism,
-            technology=choice.technology,
-            platform=choice.platform,
-            num_samples=built.samples,
+            technology=run.technology or Technology.MICROARRAY,
+            platform=run.platform,
+            num_samples=run.num_samples,
             num_genes=run.num_genes,
             details=details,
-            result=result,
+            result=ResultToRecord(
+                processor=PROCESSOR,
+                processor_version=METHOD_VERSION,
+                environment=software_environment(),
+                fingerprint=run.fingerprint,
+                parameters={"least_samples": environment.settings.qn_target_min_samples},
+                metrics={"num_samples": run.num_samples, "num_genes": run.num_genes},
+                code_version=__version__,
+                run_id=environment.run_id,
+                files=files,
+            ),
         )
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from refinebio_assets.domain.vocabulary import Technology
 
@@ -54,7 +54,8 @@ class TargetChoice:
         platform: Of all of them; None for RNA-seq.
         genes: Those of the target, sorted.
         samples: Accessions, sorted. Which of them have no missing values is known when they are read.
-        eligible: How many there would be, were they all of the same genes.
+        arrays: Arrays of the most common platform, whatever genes they have.
+        rna_seq: RNA-seq samples, whatever genes they have.
         left_out: Why other samples of this technology are not among them.
     """
 
@@ -62,8 +63,14 @@ class TargetChoice:
     platform: str | None
     genes: tuple[str, ...]
     samples: tuple[str, ...]
-    eligible: int
+    arrays: int = 0
+    rna_seq: int = 0
     left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def eligible(self) -> int:
+        """How many samples there would be, were they all of the same genes."""
+        return self.rna_seq if self.technology is Technology.RNA_SEQ else self.arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,7 @@ class TooFewSamples:
     Attributes:
         platform: The most common platform of Affymetrix arrays, None without any array.
         arrays: Samples of that platform.
-        same_genes: Those of them that have the genes of most.
+        same_genes: Those of them whose values are in the store, and of the genes of most.
         rna_seq: RNA-seq samples that could be in a target.
         least: How many are needed.
     """
@@ -90,7 +97,7 @@ class TooFewSamples:
         if self.platform is not None:
             arrays = f"{self.arrays} Affymetrix arrays of its most common platform ({self.platform})"
             if self.same_genes < self.arrays:
-                arrays += f", of which {self.same_genes} have the same genes,"
+                arrays += f", of which {self.same_genes} have values of the same genes,"
         return (
             f"{organism} has {arrays} and {self.rna_seq} RNA-seq samples that are processed from raw data; a QN target "
             f"needs {self.least} of either (REFINEBIO_QN_TARGET_MIN_SAMPLES)."
@@ -114,14 +121,13 @@ def choose_samples(
     """
     known = sorted(samples, key=lambda one: one.accession)
     arrays = _choose_arrays([one for one in known if one.technology is Technology.MICROARRAY], genes)
-    if len(arrays.samples) >= least:
-        return arrays
     rna_seq = _choose_rna_seq([one for one in known if one.technology is Technology.RNA_SEQ], genes)
-    if len(rna_seq.samples) >= least:
-        return rna_seq
+    for choice in (arrays, rna_seq):
+        if len(choice.samples) >= least:
+            return replace(choice, arrays=arrays.arrays, rna_seq=rna_seq.rna_seq)
     return TooFewSamples(
         platform=arrays.platform,
-        arrays=arrays.eligible,
+        arrays=arrays.arrays,
         same_genes=len(arrays.samples),
         rna_seq=len(rna_seq.samples),
         least=least,
@@ -142,47 +148,49 @@ def _choose_arrays(samples: Sequence[TargetSample], genes: Mapping[str, tuple[st
     for one in fit:
         if one.platform != platform:
             left_out[one.accession] = f"It was measured on {one.platform}, the target is of {platform}."
-    space = most_common(str(one.gene_space) for one in on_platform)
-    chosen = [one.accession for one in on_platform if one.gene_space == space]
-    left_out |= _with_other_genes([one for one in on_platform if one.gene_space != space], genes, space)
+    stored, space = _stored(on_platform, left_out)
+    left_out |= _with_other_genes([one for one in stored if one.gene_space != space], genes, space)
     return TargetChoice(
         technology=Technology.MICROARRAY,
         platform=platform,
         genes=genes[space] if space is not None else (),
-        samples=tuple(chosen),
-        eligible=len(on_platform),
+        samples=tuple(one.accession for one in stored if one.gene_space == space),
+        arrays=len(on_platform),
         left_out=left_out,
     )
 
 
 def _choose_rna_seq(samples: Sequence[TargetSample], genes: Mapping[str, tuple[str, ...]]) -> TargetChoice:
-    left_out = {one.accession: reason for one in samples if (reason := _unfit(one)) is not None}
-    fit = [one for one in samples if one.accession not in left_out]
-    space = most_common(str(one.gene_space) for one in fit)
+    left_out = {one.accession: NO_RAW_DATA for one in samples if not one.allowed}
+    fit = [one for one in samples if one.allowed]
+    stored, space = _stored(fit, left_out)
     usual = frozenset(genes[space]) if space is not None else frozenset()
-    spaces = {str(one.gene_space) for one in fit}
+    spaces = {str(one.gene_space) for one in stored}
     close = {one for one in spaces if len(usual.intersection(genes[one])) >= LEAST_SHARED_GENES * len(usual)}
-    left_out |= _with_other_genes([one for one in fit if one.gene_space not in close], genes, space)
+    left_out |= _with_other_genes([one for one in stored if one.gene_space not in close], genes, space)
     return TargetChoice(
         technology=Technology.RNA_SEQ,
         platform=None,
         genes=tuple(sorted(usual.intersection(*(genes[one] for one in close)))),
-        samples=tuple(one.accession for one in fit if one.gene_space in close),
-        eligible=len(fit),
+        samples=tuple(one.accession for one in stored if one.gene_space in close),
+        rna_seq=len(fit),
         left_out=left_out,
     )
-
-
-def _unfit(one: TargetSample) -> str | None:
-    if not one.allowed:
-        return NO_RAW_DATA
-    return NO_VALUES if one.gene_space is None else None
 
 
 def _unfit_array(one: TargetSample) -> str | None:
     if one.platform is None:
         return NO_PLATFORM
-    return NOT_AFFYMETRIX if not is_affymetrix(one.manufacturer) else _unfit(one)
+    if not is_affymetrix(one.manufacturer):
+        return NOT_AFFYMETRIX
+    return None if one.allowed else NO_RAW_DATA
+
+
+def _stored(samples: Sequence[TargetSample], left_out: dict[str, str]) -> tuple[list[TargetSample], str | None]:
+    """Samples that have values in the store, and the genes of most of them; the others are left out."""
+    left_out |= {one.accession: NO_VALUES for one in samples if one.gene_space is None}
+    stored = [one for one in samples if one.gene_space is not None]
+    return stored, most_common(str(one.gene_space) for one in stored)
 
 
 def _with_other_genes(

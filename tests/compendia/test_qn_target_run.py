@@ -91,7 +91,9 @@ def test_the_target_is_stored_under_its_version_and_recorded(environment: Compen
         f"{folder}/HOMO_SAPIENS_target.tsv", "hgu95av2", Technology.MICROARRAY,
     )  # fmt: skip
     assert (info.num_samples, info.num_genes, info.fingerprint) == (6, 60, run.fingerprint)
-    assert info.details == {"version": run.version, "eligible": 6, "reused": 0, "agreement": None, "left_out": {}}
+    assert info.details == {
+        "version": run.version, "arrays": 6, "rna_seq": 0, "reused": 0, "agreement": None, "left_out": {},
+    }  # fmt: skip
     facts = orjson.loads(environment.store.get_bytes(f"{folder}/HOMO_SAPIENS_target.json"))
     assert (facts["genes"], facts["num_samples"], facts["inputs"][0]["samples"]) == (GENES, 6, samples)
 
@@ -105,6 +107,22 @@ def test_the_same_samples_again_write_nothing(environment: CompendiumEnvironment
     assert (again.version, again.reused, again.commit) == (first.version, 6, None)
     np.testing.assert_array_equal(again.value, first.value)
     assert stored(environment) == before
+
+
+def test_samples_that_change_nothing_in_the_target_are_counted_all_the_same(environment: CompendiumEnvironment) -> None:
+    put(environment, "GSE1", numbers(6))
+    first = make(environment)
+    files = stored(environment)
+    put(environment, "GSE2", numbers(3, 1)[:, 9:], genes=GENES[9:])  # of other genes
+    put(environment, "SRP1", numbers(2), technology=Technology.RNA_SEQ)
+    assert make(environment).kept
+    info = environment.catalog.compendia.current_qn_target("HOMO_SAPIENS")
+    assert info is not None
+    assert (info.fingerprint, info.num_samples, len(info.files)) == (first.fingerprint, 6, 3)
+    assert (info.details["arrays"], info.details["rna_seq"]) == (9, 2)
+    assert info.key.endswith("_target.tsv")
+    assert stored(environment) == files
+    assert make(environment).commit is None
 
 
 def test_new_samples_make_a_new_version_from_the_sums_of_the_old_one(environment: CompendiumEnvironment) -> None:

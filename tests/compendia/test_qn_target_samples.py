@@ -55,7 +55,8 @@ def test_the_most_common_affymetrix_platform_makes_the_target_and_everyone_else_
         arrays("G", 2, gene_space="nearly"), rna_seq("R", 50),
     )  # fmt: skip
     assert (found.technology, found.platform, found.genes) == (Technology.MICROARRAY, "GPL570", GENES["usual"])
-    assert (found.samples, found.eligible) == (("A0", "A1", "A2", "A3"), 6)
+    assert (found.samples, found.eligible) == (("A0", "A1", "A2", "A3"), 7)
+    assert (found.arrays, found.rna_seq) == (7, 50)
     reasons = {name[0]: reason for name, reason in found.left_out.items()}
     assert reasons == {
         "B": "It was measured on GPL96, the target is of GPL570.",
@@ -96,8 +97,9 @@ def test_too_few_samples_are_told_in_numbers() -> None:
     assert nothing.sentence("A_B").startswith("A_B has no Affymetrix arrays and 0 RNA-seq samples")
     split = choose(arrays("A", 2), arrays("B", 2, gene_space="nearly"))
     assert isinstance(split, TooFewSamples)
-    assert "4 Affymetrix arrays of its most common platform (GPL570), of which 2 have the same genes" in split.sentence(
-        "A_B"
+    assert (
+        "4 Affymetrix arrays of its most common platform (GPL570), of which 2 have values of the same genes"
+        in split.sentence("A_B")
     )
 
 

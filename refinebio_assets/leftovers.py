@@ -25,6 +25,9 @@ UNFINISHED = frozenset({SampleState.DISCOVERED, SampleState.SURVEYED, SampleStat
 EXPERIMENT_ASSETS = ("source_metadata", "quant_files", "rna_seq_expression", "array_expression")
 """Assets whose objects lie below ``<asset>/<experiment>/``."""
 
+EXPRESSION_PARTS = "expression_parts"
+"""Parts of the expression store lie below ``expression_parts/<organism>/<experiment>/``."""
+
 
 def forgotten_experiments(catalog: Catalog, store: ObjectStore) -> list[str]:
     """Experiments that the catalog does not know, but of which the store holds objects that it does not know either.
@@ -36,10 +39,19 @@ def forgotten_experiments(catalog: Catalog, store: ObjectStore) -> list[str]:
     for asset in EXPERIMENT_ASSETS:
         for key in store.list_keys(asset):
             keys.setdefault(key.split("/")[1], []).append(key)
+    for key in store.list_keys(EXPRESSION_PARTS):
+        if (experiment := experiment_of_part(key)) is not None:
+            keys.setdefault(experiment, []).append(key)
     known = catalog.own_experiments(sorted(keys))
     unknown = {name: found for name, found in keys.items() if name not in known}
     recorded = catalog.recorded_keys(sorted(key for found in unknown.values() for key in found))
     return sorted(name for name, found in unknown.items() if not recorded.issuperset(found))
+
+
+def experiment_of_part(key: str) -> str | None:
+    """The experiment that a part of the expression store is of; None for the names of genes, which parts share."""
+    asset, _, *rest = [*key.split("/"), ""]
+    return rest[0] if asset == EXPRESSION_PARTS and len(rest) > 2 else None
 
 
 def remove_leftovers(settings: Settings, catalog: Catalog, store: ObjectStore) -> int:

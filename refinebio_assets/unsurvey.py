@@ -15,7 +15,7 @@ from pathlib import Path
 import dagster as dg
 
 from refinebio_assets.dagster_instance import open_instance
-from refinebio_assets.domain.accessions import mirrored_series, own_archive
+from refinebio_assets.domain.accessions import is_local, mirrored_series, own_archive
 from refinebio_assets.domain.errors import (
     AmbiguousAccessionError,
     InputError,
@@ -23,7 +23,7 @@ from refinebio_assets.domain.errors import (
     RefinebioError,
     RunUnderWayError,
 )
-from refinebio_assets.leftovers import EXPERIMENT_ASSETS, remove_if_free
+from refinebio_assets.leftovers import EXPERIMENT_ASSETS, EXPRESSION_PARTS, experiment_of_part, remove_if_free
 from refinebio_assets.partitions import EXPERIMENTS
 from refinebio_assets.runs import tidy_up_after_the_dead
 from resources.catalog import Catalog, Removal, Resolution
@@ -95,6 +95,8 @@ def experiment_named(catalog: Catalog, query: str) -> str:
     (found,) = catalog.resolve([query], samples=False)
     if found.outcome == "found" and not found.samples:
         return found.experiments[0]
+    if found.outcome != "found" and is_local(name):
+        return name
     raise _no_experiment(query, found)
 
 
@@ -179,7 +181,16 @@ def _objects(workspace: Workspace, experiment: str, removal: Removal | None) -> 
     going = set() if removal is None else set(removal.files)
     listed = {key for asset in EXPERIMENT_ASSETS for key in workspace.store.list_keys(f"{asset}/{experiment}")}
     listed |= set(_of_samples(going, () if removal is None else removal.samples))
+    listed |= set(_parts(workspace.store, experiment, going))
     return sorted(listed - (workspace.catalog.recorded_keys(sorted(listed)) - going))
+
+
+def _parts(store: ObjectStore, experiment: str, going: Iterable[str]) -> Iterator[str]:
+    """Its parts of the expression store: below the organisms of those that go, of any if the catalog forgot them."""
+    organisms = {key.split("/")[1] for key in going if experiment_of_part(key) == experiment}
+    folders = [f"{EXPRESSION_PARTS}/{organism}/{experiment}" for organism in sorted(organisms)] or [EXPRESSION_PARTS]
+    for folder in folders:
+        yield from (key for key in store.list_keys(folder) if experiment_of_part(key) == experiment)
 
 
 def _of_samples(keys: Iterable[str], samples: Sequence[str]) -> Iterator[str]:

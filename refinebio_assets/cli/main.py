@@ -24,6 +24,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "platform": LazyCommand("platforms:platform", "References of array platforms: probes and genes."),
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
     "export": LazyCommand("export:export", "Genes of any samples, to a file, without reading the rest."),
+    "import": LazyCommand("import_matrix:import_", "Your own gene matrix, beside what is made from raw data."),
     "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),
     "compute": LazyCommand("compute:compute", "Every method on its own: file in, file out, no catalog."),
     "unsurvey": LazyCommand("unsurvey:unsurvey", "Remove experiments and what only they have, after a dry run."),

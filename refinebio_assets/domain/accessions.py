@@ -195,5 +195,5 @@ def local_accession(text: str) -> str:
 
 def not_in_archives(accession: str) -> UnsupportedAccessionError:
     """The error for an imported experiment that was asked of the archives."""
-    message = f"{accession} is an imported matrix: there is no archive to ask about it."
+    message = f"{accession} is of an imported matrix: there is no archive to ask about it."
     return UnsupportedAccessionError(message, remedy="Import its matrix again to change it: refinebio import")

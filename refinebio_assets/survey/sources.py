@@ -21,6 +21,7 @@ from refinebio_assets.survey.archive_rows import accession_of, as_mapping, malfo
 from refinebio_assets.survey.array_express import array_express_samples, survey_array_express
 from refinebio_assets.survey.ensembl_species import parse_organism_query
 from refinebio_assets.survey.geo import geo_samples, survey_geo
+from refinebio_assets.survey.imported import imported_samples, survey_imported
 from refinebio_assets.survey.registry import PlatformRegistry
 from refinebio_assets.survey.sra import survey_sra
 from refinebio_assets.survey.sra_files import RawDataSource
@@ -157,6 +158,8 @@ def survey_payload(
         return survey_geo(payload, registry)
     if source is SourceArchive.ARRAY_EXPRESS:
         return survey_array_express(payload, registry)
+    if source is SourceArchive.LOCAL:
+        return survey_imported(payload, registry)
     return survey_sra(payload, registry, raw_data_source=raw_data_source, blacklist=blacklist)
 
 
@@ -171,6 +174,8 @@ def payload_samples(payload: Mapping[str, Any]) -> tuple[str, ...]:
         return geo_samples(payload)
     if source is SourceArchive.ARRAY_EXPRESS:
         return array_express_samples(payload)
+    if source is SourceArchive.LOCAL:
+        return imported_samples(payload)
     runs = (accession_of(text(row, "run_accession"), _RUNS) for row in rows_field(payload, "read_run"))
     return tuple(sorted({run for run in runs if run is not None}))
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from refinebio_assets.domain.accessions import names_same_record
+from refinebio_assets.domain.accessions import is_local, names_same_record
 from refinebio_assets.domain.records import ExperimentRecord, LedgerDecision, SurveyedSample, SurveyResult
 from refinebio_assets.domain.vocabulary import WRONG_CHIP, LedgerKind, SampleState, is_eligible
 from resources.catalog.experiment_state import refresh_experiment_state
@@ -231,11 +231,10 @@ def _keeps_state(before: LedgerRow | None, decision: LedgerDecision, *, other_in
 
 
 def _withdrawal(accession: str, experiment: str, run_id: str | None) -> StateChange:
-    decision = LedgerDecision(
-        state=SampleState.WITHDRAWN_UPSTREAM,
-        reason=NOT_LISTED,
-        message=f"The archive no longer lists this sample in {experiment}.",
-    )
+    message = f"The archive no longer lists this sample in {experiment}."
+    if is_local(experiment):
+        message = f"The matrix that was last imported as {experiment} does not have this sample."
+    decision = LedgerDecision(state=SampleState.WITHDRAWN_UPSTREAM, reason=NOT_LISTED, message=message)
     return StateChange(
         accession=accession,
         kind=LedgerKind.SAMPLE,

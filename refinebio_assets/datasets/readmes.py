@@ -42,8 +42,8 @@ The data have their own terms: see `LICENSE.TXT`.
 _METADATA = """\
 The metadata columns beginning with `refinebio_` were harmonised: submitters' names and spellings of sex, age, tissue
 and so on were brought to one. All others are what the submitters wrote; columns of ArrayExpress begin with
-`characteristic_` or `variable_`, those of GEO with `characteristics_ch1_`. `refinebio_processed` says whether the sample
-has been processed completely, `refinebio_has_raw` whether it was processed from raw data. Cells have no tabs or line
+`characteristic_` or `variable_`, those of GEO with `characteristics_ch1_`. `refinebio_processed` says whether
+sample has been processed completely, `refinebio_has_raw` whether it was processed from raw data. Cells have no tabs or line
 breaks, and are quoted where they contain quotes. Submitters write what they like: let a spreadsheet read these tables
 as text.
 
@@ -209,8 +209,8 @@ def _filter_steps(filters: Mapping[str, Any]) -> str:
     lowest = filters.get("low_expression_percentile", 10.0)
     logarithm = "twice, as refine.bio's program does" if filters.get("method") == "refinebio-1" else "once"
     return (
-        f"2. Genes that more than {percent['gene_presence']} of all samples have stay. In RNA-seq samples, those whose\n"
-        f"   sum is below percentile {lowest:g} are set missing; then log2(x + 1) of RNA-seq values, {logarithm}.\n"
+        f"2. Genes that more than {percent['gene_presence']} of all samples have stay. In RNA-seq samples, those whose"
+        f"\n   sum is below percentile {lowest:g} are set missing; then log2(x + 1) of RNA-seq values, {logarithm}.\n"
         f"3. Zeros count as missing while genes with less than {percent['gene_completeness']} and then samples with\n"
         f"   less than {percent['sample_completeness']} of values are left out."
     )

@@ -25,7 +25,6 @@ from refinebio_assets.domain.vocabulary import (
     SampleState,
     Technology,
 )
-from resources.catalog.catalog import Catalog
 from resources.catalog.models import (
     ComputationalResult,
     ComputedFile,
@@ -76,38 +75,37 @@ class _Contributions:
 
 
 def download_metadata(
-    catalog: Catalog, samples: Sequence[str], *, experiments: Collection[str] | None = None
+    session: Session, samples: Sequence[str], *, experiments: Collection[str] | None = None
 ) -> DownloadMetadata:
     """What a download says of samples and of the experiments that have them.
 
     Args:
-        catalog: The catalog.
+        session: The transaction; ``catalog.reading()`` gives one.
         samples: Accessions; those that the catalog does not have are absent from what comes back.
         experiments: Only these experiments are described; all that have one of the samples if None.
     """
     wanted = list(dict.fromkeys(samples))
-    with catalog.reading() as session:
-        found = _Contributions(attributes={}, keywords={}, methods={})
-        memberships: dict[str, tuple[str, ...]] = {}
-        organisms: dict[str, str] = {}
+    found = _Contributions(attributes={}, keywords={}, methods={})
+    memberships: dict[str, tuple[str, ...]] = {}
+    organisms: dict[str, str] = {}
 
-        def records() -> Iterator[tuple[str, Mapping[str, Any]]]:
-            for start in range(0, len(wanted), SAMPLES_AT_A_TIME):
-                chunk = wanted[start : start + SAMPLES_AT_A_TIME]
-                memberships.update(_memberships(session, chunk, experiments))
-                _add_contributions(session, chunk, found)
-                for accession, record in _sample_records(session, chunk):
-                    organisms[accession] = record["refinebio_organism"]
-                    yield accession, record
+    def records() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for start in range(0, len(wanted), SAMPLES_AT_A_TIME):
+            chunk = wanted[start : start + SAMPLES_AT_A_TIME]
+            memberships.update(_memberships(session, chunk, experiments))
+            _add_contributions(session, chunk, found)
+            for accession, record in _sample_records(session, chunk):
+                organisms[accession] = record["refinebio_organism"]
+                yield accession, record
 
-        packed = PackedRecords(records())
-        return DownloadMetadata(
-            samples=packed,
-            experiments=_experiments(session, memberships, organisms),
-            memberships=memberships,
-            contributed=found.by_sample(),
-            methods=dict(sorted(found.methods.items())),
-        )
+    packed = PackedRecords(records())
+    return DownloadMetadata(
+        samples=packed,
+        experiments=_experiments(session, memberships, organisms),
+        memberships=memberships,
+        contributed=found.by_sample(),
+        methods=dict(sorted(found.methods.items())),
+    )
 
 
 def _sample_records(session: Session, accessions: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

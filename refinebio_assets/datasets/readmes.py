@@ -42,10 +42,10 @@ The data have their own terms: see `LICENSE.TXT`.
 _METADATA = """\
 The metadata columns beginning with `refinebio_` were harmonised: submitters' names and spellings of sex, age, tissue
 and so on were brought to one. All others are what the submitters wrote; columns of ArrayExpress begin with
-`characteristic_` or `variable_`, those of GEO with `characteristics_ch1_`. `refinebio_processed` says whether
-sample has been processed completely, `refinebio_has_raw` whether it was processed from raw data. Cells have no tabs or line
-breaks, and are quoted where they contain quotes. Submitters write what they like: let a spreadsheet read these tables
-as text.
+`characteristic_` or `variable_`, those of GEO with `characteristics_ch1_`. `refinebio_processed` says whether the
+sample has been processed completely, `refinebio_has_raw` whether there are raw data of it. Cells have no tabs or
+line breaks, and are quoted where they contain quotes. Submitters write what they like: let a spreadsheet read these
+tables as text.
 
 `created_at` in `aggregated_metadata.json` is the day the archives changed one of these experiments last, not the day of
 packing: the same content has the same bytes, whenever it is packed.

@@ -182,13 +182,20 @@ def write_metadata_tsv(
     """
     experiment_of = experiment_of or metadata.experiment_of
     header = [*columns[:2], REASON, *columns[2:]] if reason_of else list(columns)
-    out.write(_line(header))
+    places = {name: place for place, name in enumerate(header)}
+    out.write(("\t".join(map(cell, header)) + "\n").encode("utf-8", "replace"))
     for sample in samples:
         fields = metadata_fields(metadata, sample) | {EXPERIMENT: experiment_of(sample)}
         if reason_of:
             fields[REASON] = reason_of(sample)
-        out.write(_line([fields.get(name, "") for name in header]))
+        filled = {places[name]: value for name, value in fields.items() if value and name in places}
+        out.write(_line(filled, len(header)))
 
 
-def _line(values: Iterable[str]) -> bytes:
-    return ("\t".join(map(cell, values)) + "\n").encode("utf-8", "replace")
+def _line(filled: Mapping[int, str], width: int) -> bytes:
+    """A row from the cells that are not empty, by place: of thousands of columns, a sample has few."""
+    parts, reached = [], 0
+    for place, value in sorted(filled.items()):
+        parts.append("\t" * (place - reached) + cell(value))
+        reached = place
+    return ("".join(parts) + "\t" * (width - 1 - reached) + "\n").encode("utf-8", "replace")

@@ -12,7 +12,7 @@ from refinebio_assets.cli.common import run_main
 from refinebio_assets.cli.lazy_group import LazyCommand, LazyGroup
 
 COMMANDS: dict[str, LazyCommand] = {
-    "demo": LazyCommand("demo:demo", "Offline end-to-end run on a bundled real study."),
+    "demo": LazyCommand("demo:demo", "Offline end-to-end run on bundled real data."),
     "dev": LazyCommand("dev:dev", "Dagster UI, GraphQL API and sensors in one terminal."),
     "gather": LazyCommand("gather:gather", "Find studies in the archives, or in a list, and queue them."),
     "survey": LazyCommand("ingest:survey", "Record what the public archives say about experiments."),
@@ -23,6 +23,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "index": LazyCommand("index:index", "Transcriptome indices of organisms."),
     "platform": LazyCommand("platforms:platform", "References of array platforms: probes and genes."),
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
+    "qn-target": LazyCommand("qn_target:qn_target", "The distributions that organisms' samples are normalised to."),
     "export": LazyCommand("export:export", "Genes of any samples, to a file, without reading the rest."),
     "import": LazyCommand("import_matrix:import_", "Your own gene matrix, beside what is made from raw data."),
     "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),

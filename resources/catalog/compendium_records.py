@@ -130,6 +130,11 @@ class CompendiumRecords:
         with self._database.reading() as session:
             return organism_counts(session)
 
+    def knows(self, organism: str) -> bool:
+        """Whether the catalog has the organism (UPPER_SNAKE), with or without processed samples."""
+        with self._database.reading() as session:
+            return session.scalar(select(Organism.id).where(Organism.name == organism)) is not None
+
     def platforms(self) -> list[PlatformCounts]:
         """How many processed samples of every organism were measured on each platform."""
         with self._database.reading() as session:

@@ -88,8 +88,11 @@ def gene_expression(
     _check(queries)
     reader, slices = context.reader, slices_of(context.downloads.store)
     named = _named(context, wanted)
-    genes = slices.find(queries, _spaces(reader, wanted, named))
-    organisms = None if wanted.names_organisms else sorted(set().union(*(gene.organisms for gene in genes)))
+    organisms = None if wanted.organisms is None else _organisms(reader, organism_ids(wanted.organisms))
+    genes = slices.find(queries, _spaces(reader, wanted, named, organisms))
+    if not wanted.names_organisms:
+        names = set().union(*(gene.organisms for gene in genes))
+        organisms = _organisms(reader, select(Organism.id).where(Organism.name.in_(names)))
     limits = samples_with_expression(
         wanted, session=reader.session, experiments=named.experiments, samples=named.samples, organisms=organisms
     )
@@ -127,11 +130,17 @@ def _named(context: RequestContext, wanted: GeneExpressionFilter) -> _Named:
     return _Named(experiments=experiments, samples=samples, unresolved=unresolved)
 
 
-def _spaces(reader: Reader, wanted: GeneExpressionFilter, named: _Named) -> set[GeneSpace]:
+def _organisms(reader: Reader, statement: Statement) -> list[int]:
+    return [row[0] for row in reader.rows(statement)]
+
+
+def _spaces(
+    reader: Reader, wanted: GeneExpressionFilter, named: _Named, organisms: Sequence[int] | None
+) -> set[GeneSpace]:
     """The gene spaces of the organisms, experiments and technologies that a filter names."""
     statement = SPACES
-    if wanted.organisms is not None:
-        statement = statement.where(ComputedFile.organism_id.in_(organism_ids(wanted.organisms)))
+    if organisms is not None:
+        statement = statement.where(ComputedFile.organism_id.in_(organisms))
     if wanted.technologies is not None:
         statement = statement.where(ExpressionPart.technology.in_([one.value for one in wanted.technologies]))
     if named.experiments is not None or named.samples is not None:

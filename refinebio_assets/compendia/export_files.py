@@ -91,7 +91,11 @@ def _write_anndata(path: Path, export: GeneExport) -> None:
 def _obs(export: GeneExport) -> pd.DataFrame:
     import pandas as pd
 
-    columns = {name: [str(getattr(sample, name)) for sample in export.samples] for name in COLUMNS}
+    columns = {
+        name: pd.Categorical(texts, categories=sorted(set(texts)))
+        for name in COLUMNS
+        for texts in [[str(getattr(sample, name)) for sample in export.samples]]
+    }
     return pd.DataFrame(columns, index=pd.Index([sample.accession for sample in export.samples], name="sample"))
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refinebio_assets.compendia._filters import count, count_filled, take
 from refinebio_assets.compendia.expression_store import Floats, SampleBlock
 from refinebio_assets.domain.vocabulary import Technology
 
@@ -52,10 +53,10 @@ class FilterOptions:
 class _GeneCounts:
     """What one pass learns about every gene of the store."""
 
-    present: NDArray[np.int64]
+    array_present: NDArray[np.int64]
     array_filled: NDArray[np.int64]
-    rna_filled: NDArray[np.int64]
     rna_present: NDArray[np.int64]
+    rna_filled: NDArray[np.int64]
     rna_sum: NDArray[np.float64]
     samples: int = 0
     rna_samples: int = 0
@@ -65,20 +66,23 @@ class _GeneCounts:
         zeros = np.zeros((4, genes), np.int64)
         return cls(zeros[0], zeros[1], zeros[2], zeros[3], np.zeros(genes))
 
+    @property
+    def present(self) -> NDArray[np.int64]:
+        return self.array_present + self.rna_present
+
     def add(self, block: SampleBlock, options: FilterOptions) -> None:
-        values = finite(block.values)
-        present = ~np.isnan(values)
-        filled = (present & (values != 0)).sum(axis=0)
-        self.present += present.sum(axis=0)
+        values = np.ascontiguousarray(block.values)
         self.samples += len(values)
-        if block.info.technology is Technology.RNA_SEQ:
-            scaled = values if options.method is CompendiumMethod.DOCUMENTED else log2_of(block, values)
-            self.rna_filled += filled
-            self.rna_present += present.sum(axis=0)
-            self.rna_sum += np.nansum(scaled, axis=0, dtype=np.float64)
-            self.rna_samples += len(values)
-        else:
-            self.array_filled += filled
+        if block.info.technology is not Technology.RNA_SEQ:
+            count(values, self.array_present, self.array_filled, None)
+            return
+        self.rna_samples += len(values)
+        if options.method is CompendiumMethod.DOCUMENTED:
+            count(values, self.rna_present, self.rna_filled, self.rna_sum)
+            return
+        count(values, self.rna_present, self.rna_filled, None)
+        not_needed = np.zeros((2, values.shape[1]), np.int64)
+        count(to_log2(block, values.copy()), not_needed[0], not_needed[1], self.rna_sum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,23 +176,27 @@ class FilteredBlock:
 
 def filter_block(block: SampleBlock, genes: GeneFilter) -> FilteredBlock:
     """Take the genes of the compendium, bring values to log2, drop samples that have too few genes."""
-    values = finite(block.values)[:, genes.kept]
+    values = np.empty((len(block.values), len(genes.kept)), np.float32)
+    take(np.ascontiguousarray(block.values), genes.kept.astype(np.int64), values)
     if block.info.technology is Technology.RNA_SEQ:
-        values = log2_of(block, values)
+        to_log2(block, values)
         if genes.options.method is CompendiumMethod.ORIGINAL:
-            values = np.log2(values + 1)
+            _log2_of_one_more(values)
         values[:, genes.rna_dropped] = np.nan
-    filled = (~np.isnan(values) & (values != 0)).sum(axis=1)
+    filled = np.empty(len(values), np.int64)
+    count_filled(values, filled)
     completeness = filled / max(1, values.shape[1])
     kept = np.flatnonzero(completeness >= genes.options.sample_completeness)
-    return FilteredBlock(values=np.ascontiguousarray(values[kept]), kept=kept, completeness=completeness)
+    if len(kept) < len(values):
+        values = values[kept]
+    return FilteredBlock(values=values, kept=kept, completeness=completeness)
 
 
-def finite(values: Floats) -> Floats:
-    """Infinite values are missing."""
-    return np.where(np.isinf(values), np.float32(np.nan), values)
+def to_log2(block: SampleBlock, values: Floats) -> Floats:
+    """Bring values of a block to the log2(x + 1) scale, in place; those that are on a log2 scale stay as they are."""
+    return _log2_of_one_more(values) if block.info.scale == "linear" else values
 
 
-def log2_of(block: SampleBlock, values: Floats) -> Floats:
-    """RNA-seq values on the log2(x + 1) scale; values that are on a log2 scale already as they are."""
-    return np.log2(values + np.float32(1)) if block.info.scale == "linear" else values
+def _log2_of_one_more(values: Floats) -> Floats:
+    np.add(values, np.float32(1), out=values)
+    return np.log2(values, out=values)

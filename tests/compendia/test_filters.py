@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refinebio_assets.compendia import _filters
 from refinebio_assets.compendia.expression_store import ExpressionStore, Part, make_parts
 from refinebio_assets.compendia.filters import CompendiumMethod, FilterOptions, choose_genes, filter_block
 from refinebio_assets.domain.vocabulary import Technology
@@ -127,3 +129,40 @@ def test_infinite_values_are_missing():
     arrays = pd.DataFrame(np.array([[np.inf, 1.0, 2.0], [-np.inf, 1.0, 2.0]]), index=["a", "b"], columns=list("xyz"))
     ours, _ = filtered(store_of((Technology.MICROARRAY, arrays)), FilterOptions())
     assert list(ours.columns) == ["y", "z"]
+
+
+def test_sums_do_not_depend_on_how_samples_are_cut_into_blocks():
+    rng = np.random.default_rng(4)
+    rna = random_frame(rng, "R", 40, 20, linear=True)
+    whole = store_of((Technology.RNA_SEQ, rna))
+    options = FilterOptions()
+    thresholds = set()
+    for size in (1, 7, 40):
+        blocks = [
+            replace(block, values=block.values[start : start + size])
+            for block in whole.blocks()
+            for start in range(0, 40, size)
+        ]
+        thresholds.add(choose_genes(blocks, len(whole.genes), options).low_expression_threshold)
+    assert len(thresholds) == 1
+
+
+ONE, TWO = np.zeros((2, 3), np.float32), np.zeros((2, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: _filters.count(ONE, np.zeros(3, np.int64), np.zeros(2, np.int64), None),
+        lambda: _filters.count(ONE, np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(2)),
+        lambda: _filters.count(ONE, np.zeros(3, np.int32), np.zeros(3, np.int64), None),
+        lambda: _filters.count(ONE.astype(float), np.zeros(3, np.int64), np.zeros(3, np.int64), None),
+        lambda: _filters.take(ONE, np.array([0, 3]), TWO),
+        lambda: _filters.take(ONE, np.array([0, -1]), TWO),
+        lambda: _filters.take(ONE, np.array([0, 1, 2]), TWO),
+        lambda: _filters.count_filled(ONE, np.zeros(3, np.int64)),
+    ],
+)
+def test_the_compiled_part_checks_what_it_is_given(call):
+    with pytest.raises(ValueError, match="must"):
+        call()

@@ -188,23 +188,17 @@ def _steps(summary: Mapping[str, Any]) -> Iterator[Markup]:
 
 def _checks(checks: Sequence[QualityCheck]) -> Iterator[Markup]:
     def outcome(check: QualityCheck) -> Markup:
-        if check.passed:
-            return Markup('<span class="good">✓ holds</span>')
-        return Markup('<span class="bad">✗ fails</span>' if check.blocking else '<span class="look">! look</span>')
+        kind = "blocking" if check.blocking else "note"
+        css, found = (
+            ("good", "✓ holds") if check.passed else ("bad", "✗ fails") if check.blocking else ("look", "! look")
+        )
+        return Markup(f'<span class="{css}">{found}</span><br><span class="soft">{kind}</span>')
 
     yield paragraph(
         "A compendium for which a blocking check fails must not be used; the others tell you what to expect."
     )
-    rows = (
-        (
-            check.name.replace("_", " "),
-            outcome(check),
-            "blocking" if check.blocking else "note",
-            in_full(check.description),
-        )
-        for check in checks
-    )
-    yield table("What was checked.", ("check", "outcome", "kind", "found"), rows, long=3)
+    rows = ((check.name.replace("_", " "), outcome(check), in_full(check.description)) for check in checks)
+    yield table("What was checked.", ("check", "outcome", "found"), rows, long=2)
 
 
 def _left_out(filtered: Mapping[str, Any]) -> Iterator[Markup]:

@@ -46,8 +46,10 @@ caption { text-align: left; padding-bottom: .35rem; max-width: 46rem; }
 th, td { text-align: left; vertical-align: top; padding: .32rem .7rem .32rem 0; border-bottom: 1px solid var(--line);
   overflow-wrap: normal; }
 th { font-weight: 600; } thead th { border-bottom-color: var(--soft); }
-td.long, th.long { overflow-wrap: anywhere; min-width: 14rem; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.long, th.long { overflow-wrap: anywhere; min-width: 9.5rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number, .share { white-space: nowrap; }
+tbody th { min-width: 5.6rem; }
 .good { color: var(--good); font-weight: 600; white-space: nowrap; }
 .bad { color: var(--bad); font-weight: 600; white-space: nowrap; }
 .look { color: var(--look); font-weight: 600; white-space: nowrap; }
@@ -55,7 +57,7 @@ td.long, th.long { overflow-wrap: anywhere; min-width: 14rem; }
 .bar { display: inline-block; height: .62rem; background: var(--accent); vertical-align: middle; }
 .track { display: inline-block; width: 6rem; background: #e6eaf0; line-height: 0; margin-right: .5rem; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
-figure { margin: .6rem 0; } figure img { width: 100%; height: auto; display: block; }
+figure { margin: .6rem 0; max-width: 32rem; } figure img { width: 100%; height: auto; display: block; }
 figcaption { font-size: .88rem; }
 .legend { list-style: none; padding: 0; margin: .2rem 0; display: flex; flex-wrap: wrap; gap: .1rem 1rem;
   font-size: .88rem; }
@@ -174,10 +176,12 @@ def number(value: float | None, digits: int = 2) -> Number:
 def percent(part: float) -> str:
     """A share in per cent: 0 and 100 only if it is exactly so."""
     if 0 < part < 0.0005:
-        return "< 0.1 %"
-    if 0.9995 < part < 1:
-        return "> 99.9 %"
-    return f"{100 * part:.1f}".removesuffix(".0") + " %"
+        shown = "< 0.1"
+    elif 0.9995 < part < 1:
+        shown = "> 99.9"
+    else:
+        shown = f"{100 * part:.1f}".removesuffix(".0")
+    return f"{shown}\N{NO-BREAK SPACE}%"
 
 
 def technology_name(technology: str) -> str:
@@ -189,7 +193,8 @@ def share_bar(part: float) -> Markup:
     """A share as a bar and a number."""
     width = f"{100 * min(max(part, 0), 1):.1f}"
     return Markup(
-        f'<span class="track" aria-hidden="true"><span class="bar" style="width:{width}%"></span></span>{percent(part)}'
+        f'<span class="share"><span class="track" aria-hidden="true"><span class="bar" style="width:{width}%"></span>'
+        f"</span>{percent(part)}</span>"
     )
 
 

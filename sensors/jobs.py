@@ -18,3 +18,18 @@ build_transcriptome_index = dg.define_asset_job(
     selection=dg.AssetSelection.assets("transcriptome_index"),
     description="The transcriptome index of an organism, for short or long reads.",
 )
+build_qn_target = dg.define_asset_job(
+    "build_qn_target",
+    selection=dg.AssetSelection.assets("qn_target"),
+    description="The distribution that an organism's samples are normalised to.",
+)
+build_compendium = dg.define_asset_job(
+    "build_compendium",
+    selection=dg.AssetSelection.assets("compendium"),
+    description="All samples of an organism in one normalised matrix.",
+)
+build_quantpendium = dg.define_asset_job(
+    "build_quantpendium",
+    selection=dg.AssetSelection.assets("quantpendium"),
+    description="The quant files of all RNA-seq samples of an organism in one archive.",
+)

@@ -32,7 +32,7 @@ NAMES_SHOWN = 10
     "--technology",
     "technologies",
     multiple=True,
-    type=click.Choice(["rna_seq", "microarray"], case_sensitive=False),
+    type=click.Choice(["rna-seq", "rna_seq", "microarray"], case_sensitive=False),
     help="How the samples were measured.",
 )
 @click.option("--platform", "platforms", multiple=True, help="Accession of an instrument or array design.")
@@ -78,7 +78,7 @@ def export(
         organisms=organisms,
         experiments=experiments,
         samples=samples,
-        technologies=tuple(Technology(one.upper()) for one in technologies),
+        technologies=tuple(Technology(one.upper().replace("-", "_")) for one in technologies),
         platforms=platforms,
     )
     with _open_catalog(settings) as catalog:

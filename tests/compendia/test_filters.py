@@ -139,7 +139,7 @@ def test_sums_do_not_depend_on_how_samples_are_cut_into_blocks():
     thresholds = set()
     for size in (1, 7, 40):
         blocks = [
-            replace(block, values=block.values[start : start + size])
+            replace(block, values=block.values[start : start + size])  # noqa: PD011  # no data frame
             for block in whole.blocks()
             for start in range(0, 40, size)
         ]

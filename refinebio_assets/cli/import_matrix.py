@@ -118,13 +118,13 @@ def _as_text(done: ImportedMatrix) -> str:
     if done.left_out:
         named = ", ".join(done.left_out[:ROWS_NAMED])
         more = ", …" if len(done.left_out) > ROWS_NAMED else ""
-        lines.append(f"  {len(done.left_out)} rows are no Ensembl genes and were left out: {named}{more}")
+        lines.append(f"{len(done.left_out)} rows are no Ensembl genes and were left out: {named}{more}")
     if done.missing:
         why = f", {done.without_logarithm} of them not above zero" if done.without_logarithm else ""
-        lines.append(f"  {done.missing} values are missing{why}")
+        lines.append(f"{done.missing} values are missing{why}")
     if done.without_metadata:
-        lines.append(f"  {done.without_metadata} samples have no metadata in the table")
+        lines.append(f"{done.without_metadata} samples have no metadata in the table")
     if done.harmonized:
         told = ", ".join(f"{field} ({count})" for field, count in done.harmonized.items())
-        lines.append(f"  Harmonised metadata: {told}")
+        lines.append(f"Harmonised metadata: {told}")
     return "\n".join(lines)

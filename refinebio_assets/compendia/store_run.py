@@ -140,7 +140,9 @@ def open_store(
         for info in catalog.compendia.expression_parts(organisms, experiments=experiments)
         if wanted is None or not wanted.isdisjoint(info.samples)
     ]
-    owners = {one.accession: one.experiments[0] for one in catalog.compendia.samples(organisms)}
+    # of single experiments only their samples: an organism may have hundreds of thousands
+    listed = None if experiments is None else sorted({sample for info in infos for sample in info.samples})
+    owners = {one.accession: one.experiments[0] for one in catalog.compendia.samples(organisms, accessions=listed)}
     return ExpressionStore.of(open_parts(store, infos), wanted, owners=owners)
 
 

@@ -1,11 +1,13 @@
-/* Counting and taking values of blocks of samples for the filters of a compendium, in one pass and without copies.
+/* Blocks of samples for the filters of a compendium: made from parts, counted and cut in one pass and without copies.
  *
+ * spread(part, samples, columns, out)    out[i, columns[gene]] = part[gene, samples[i]], NaN in all other columns
  * count(values, present, filled, sums)   adds to each gene's counts of present values, of those that are not zero, and
  *                                        (unless None) to its sum, sample after sample
  * take(values, genes, out)               out = values[:, genes]
  * count_filled(values, filled)           how many present values that are not zero each sample has
  *
- * Values are samples x genes, float32. Infinite ones are missing, like NaN; take makes them NaN.
+ * Values are samples x genes, float32; a part is genes x samples. Infinite ones are missing, like NaN; take makes them
+ * NaN.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -14,6 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#define LINE 16  /* values of a cache line: genes that are turned together */
 #define TILE 512 /* genes counted together, so that their counts stay in the cache */
 
 /* The same operations, more at a time where the processor can: the same bytes. */
@@ -24,7 +27,8 @@
 #endif
 
 IN_WIDE_REGISTERS
-static void count_row(const float *restrict row, Py_ssize_t genes, int32_t *restrict present, int32_t *restrict filled) {
+static void count_row(const float *restrict row, Py_ssize_t genes, int32_t *restrict present,
+                      int32_t *restrict filled) {
     for (Py_ssize_t i = 0; i < genes; i++) {
         int there = fabsf(row[i]) <= FLT_MAX;
         present[i] += there;
@@ -104,6 +108,14 @@ failed:
     return NULL;
 }
 
+/* Whether all places are among the first ones. */
+static int are_places(const Py_buffer *places, Py_ssize_t length) {
+    const int64_t *place = places->buf;
+    for (Py_ssize_t i = 0; i < places->shape[0]; i++)
+        if (place[i] < 0 || place[i] >= length) return 0;
+    return 1;
+}
+
 static PyObject *take(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *objects[3];
     Py_buffer views[3];
@@ -114,9 +126,7 @@ static PyObject *take(PyObject *Py_UNUSED(module), PyObject *args) {
         if (get(objects[held], &views[held], held == 1 ? 1 : 2, FORMATS[held], held == 2, NAMES[held]) < 0) goto failed;
     Py_ssize_t samples = views[0].shape[0], width = views[0].shape[1], kept = views[1].shape[0];
     const int64_t *genes = views[1].buf;
-    int fits = views[2].shape[0] == samples && views[2].shape[1] == kept;
-    for (Py_ssize_t i = 0; fits && i < kept; i++) fits = genes[i] >= 0 && genes[i] < width;
-    if (!fits) {
+    if (views[2].shape[0] != samples || views[2].shape[1] != kept || !are_places(&views[1], width)) {
         PyErr_SetString(PyExc_ValueError, "genes must be columns of values, and out as many samples of as many genes");
         goto failed;
     }
@@ -129,6 +139,43 @@ static PyObject *take(PyObject *Py_UNUSED(module), PyObject *args) {
             line[i] = fabsf(value) <= FLT_MAX ? value : NAN;
         }
     }
+    Py_END_ALLOW_THREADS;
+    release(views, held);
+    Py_RETURN_NONE;
+failed:
+    release(views, held);
+    return NULL;
+}
+
+static void spread_tile(const float *part, Py_ssize_t width, const int64_t *samples, Py_ssize_t count,
+                        const int64_t *columns, int genes, float *out, Py_ssize_t out_width) {
+    for (Py_ssize_t i = 0; i < count; i++)
+        for (int gene = 0; gene < genes; gene++) out[i * out_width + columns[gene]] = part[gene * width + samples[i]];
+}
+
+static PyObject *spread(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *objects[4];
+    Py_buffer views[4];
+    if (!PyArg_ParseTuple(args, "OOOO:spread", &objects[0], &objects[1], &objects[2], &objects[3])) return NULL;
+    int held = 0;
+    static const char *NAMES[4] = {"part", "samples", "columns", "out"}, FORMATS[4] = {'f', 'l', 'l', 'f'};
+    for (; held < 4; held++)
+        if (get(objects[held], &views[held], held % 3 ? 1 : 2, FORMATS[held], held == 3, NAMES[held]) < 0) goto failed;
+    Py_ssize_t genes = views[0].shape[0], width = views[0].shape[1];
+    Py_ssize_t samples = views[3].shape[0], out_width = views[3].shape[1];
+    if (views[1].shape[0] != samples || views[2].shape[0] != genes || !are_places(&views[1], width) ||
+        !are_places(&views[2], out_width)) {
+        PyErr_SetString(PyExc_ValueError, "samples and columns must be places in part and out");
+        goto failed;
+    }
+    const float *part = views[0].buf;
+    const int64_t *columns = views[2].buf;
+    float *out = views[3].buf;
+    Py_BEGIN_ALLOW_THREADS;
+    for (Py_ssize_t i = 0; i < samples * out_width; i++) out[i] = NAN;
+    for (Py_ssize_t gene = 0; gene < genes; gene += LINE)
+        spread_tile(part + gene * width, width, views[1].buf, samples, columns + gene,
+                    (int)(genes - gene < LINE ? genes - gene : LINE), out, out_width);
     Py_END_ALLOW_THREADS;
     release(views, held);
     Py_RETURN_NONE;
@@ -161,6 +208,9 @@ no_filled:
 }
 
 static PyMethodDef METHODS[] = {
+    {"spread", spread, METH_VARARGS,
+     "spread(part, samples, columns, out): write samples of a part (genes x samples) to the columns of out (samples x "
+     "genes), NaN to all others."},
     {"count", count, METH_VARARGS,
      "count(values, present, filled, sums): add each gene's present values, those not zero and their sum (or None)."},
     {"take", take, METH_VARARGS, "take(values, genes, out): out = values[:, genes], infinite values as NaN."},

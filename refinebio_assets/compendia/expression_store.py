@@ -23,6 +23,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from refinebio_assets.compendia._filters import spread
 from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.domain.vocabulary import Technology
 
@@ -381,9 +382,7 @@ class ExpressionStore:
         width = len(self.genes)
         for part, places in zip(self.parts, self.places, strict=True):
             columns = self.columns_of(part.info.genes)
-            read = part.read()
-            values = np.full((len(places), width), np.nan, np.float32)
-            values[:, columns] = (read if len(places) == read.shape[1] else read[:, places]).T
+            values = spread_samples(part.read(), places, columns, width)
             yield SampleBlock(info=_only(part.info, places), values=values, columns=columns)
 
     def gene_slice(self, genes: Sequence[str], samples: Sequence[str] | None = None) -> Floats:
@@ -416,6 +415,23 @@ class ExpressionStore:
             places = {gene: column for column, gene in enumerate(self.genes)}
             self._columns[genes] = np.fromiter((places[gene] for gene in genes), np.intp, len(genes))
         return self._columns[genes]
+
+
+def spread_samples(part: Floats, places: Sequence[int], columns: NDArray[np.intp], width: int) -> Floats:
+    """Samples of a part in the genes of a store.
+
+    Args:
+        part: Values of the part, genes x samples.
+        places: Which samples.
+        columns: Where the part's genes lie among the store's.
+        width: How many genes the store has.
+
+    Returns:
+        Samples x genes of the store, C-contiguous; NaN where the part does not have the gene.
+    """
+    values = np.empty((len(places), width), np.float32)
+    spread(part, np.asarray(places, np.int64), columns.astype(np.int64, copy=False), values)
+    return values
 
 
 def _only(info: PartInfo, chosen: Sequence[int]) -> PartInfo:

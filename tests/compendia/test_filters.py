@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refinebio_assets.compendia import _filters
-from refinebio_assets.compendia.expression_store import ExpressionStore, Part, make_parts
+from refinebio_assets.compendia.expression_store import ExpressionStore, Part, make_parts, spread_samples
 from refinebio_assets.compendia.filters import CompendiumMethod, FilterOptions, choose_genes, filter_block
 from refinebio_assets.domain.vocabulary import Technology
 
@@ -166,3 +166,21 @@ ONE, TWO = np.zeros((2, 3), np.float32), np.zeros((2, 2), np.float32)
 def test_the_compiled_part_checks_what_it_is_given(call):
     with pytest.raises(ValueError, match="must"):
         call()
+
+
+@given(seed=st.integers(0, 2**31), genes=st.integers(0, 40), samples=st.integers(1, 20))
+def test_samples_of_a_part_come_to_lie_in_the_genes_of_the_store(seed, genes, samples):
+    rng = np.random.default_rng(seed)
+    width = genes + int(rng.integers(0, 5))
+    part = rng.normal(size=(genes, samples)).astype(np.float32)
+    columns = np.sort(rng.permutation(width)[:genes])
+    places = rng.permutation(samples)[: int(rng.integers(0, samples + 1))]
+    expected = np.full((len(places), width), np.nan, np.float32)
+    expected[:, columns] = part[:, places].T
+    np.testing.assert_array_equal(spread_samples(part, places.tolist(), columns, width), expected)
+
+
+@pytest.mark.parametrize(("places", "columns"), [([3], [0, 1]), ([-1], [0, 1]), ([0], [0, 2]), ([0], [0])])
+def test_samples_and_genes_that_are_not_there_are_refused(places, columns):
+    with pytest.raises(ValueError, match="must be places"):
+        spread_samples(np.zeros((2, 3), np.float32), places, np.array(columns), 2)

@@ -1,7 +1,7 @@
 """QN target, normalisation and the check of distributions against preprocessCore, qnorm and plain pandas and scipy.
 
 Everybody reads the same file of float32 samples (made, log scale, rounded so that some values are tied). Each run is a
-fresh process; the peers use one thread, so we do unless ``--threads`` says more. The target's peers are preprocessCore's
+fresh process; the peers use one thread, so we do unless ``--threads`` says more. Peers of the target: preprocessCore's
 ``normalize.quantiles.determine.target`` and the running sum of pandas-sorted samples that refine.bio makes; the check's
 peer is refine.bio's: 100 pairs of columns of a data frame, their upper halves taken value by value, and SciPy's test.
 """

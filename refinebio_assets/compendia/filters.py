@@ -25,6 +25,16 @@ from refinebio_assets.compendia._filters import count, count_filled, take
 from refinebio_assets.compendia.expression_store import Floats, SampleBlock
 from refinebio_assets.domain.vocabulary import Technology
 
+GENE_COUNTS = (
+    "samples_in_store",
+    "rna_seq_samples",
+    "genes_in_store",
+    "genes_present",
+    "rna_low_expression",
+    "genes_kept",
+)
+"""What is counted when genes are chosen."""
+
 
 class CompendiumMethod(StrEnum):
     """How a compendium is made.
@@ -93,8 +103,7 @@ class GeneFilter:
         kept: Positions of the genes among the store's.
         rna_dropped: Whether RNA-seq values of each *kept* gene count as missing, because it is hardly expressed.
         options: The thresholds.
-        counts: What each step left: ``genes_in_store``, ``genes_present``, ``rna_low_expression``, ``genes_kept``,
-            ``samples_in_store``, ``rna_seq_samples``.
+        counts: What each step left: :data:`GENE_COUNTS`.
         low_expression_threshold: Sum below which a gene counts as hardly expressed; None without RNA-seq.
     """
 

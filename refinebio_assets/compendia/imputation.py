@@ -40,7 +40,8 @@ TOLERANCE = 1e-5
 BLOCK_SAMPLES = 64
 BLOCKS_PER_SUM = 16
 """Blocks summed in float32 before their sum is added in float64."""
-SMALLEST_SKETCH, LARGEST_SKETCH = 16, 64
+SMALLEST_SKETCH, FIRST_SKETCH, LARGEST_SKETCH = 16, 32, 64
+"""Directions followed by the algorithm ``randomized``, and by ``arpack`` at first and at most."""
 SLOW_CONVERGENCE = 0.2
 """Squared ratio of the last sketched to the last used singular value above which the sketch is widened: by about this
 factor the error of the axes shrinks in one pass."""
@@ -89,6 +90,7 @@ class ImputationState:
         basis: Where the next decomposition starts: genes x sketch, float32, orthonormal.
         changes: Relative squared change of the missing cells, one per iteration but the last.
         converged: Whether the last iteration's change is below the tolerance.
+        passes: How often the data were read so far.
     """
 
     iteration: int
@@ -97,6 +99,7 @@ class ImputationState:
     basis: Floats
     changes: list[float] = field(default_factory=list)
     converged: bool = False
+    passes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ class Imputation:
         changes: Relative squared change of the missing cells by iteration.
         passes: How often the data were read.
         sketch: Width of the last sketch.
+        compression: What the iterations went over instead of the samples; None if they went over these.
     """
 
     model: LowRankModel
@@ -118,6 +122,7 @@ class Imputation:
     changes: tuple[float, ...]
     passes: int
     sketch: int
+    compression: dict[str, float] | None = None
 
 
 def iterative_svd(
@@ -127,7 +132,6 @@ def iterative_svd(
     max_iterations: int = MAX_ITERATIONS,
     tolerance: float = TOLERANCE,
     sketch: int | None = None,
-    power_passes: int = 0,
     state: ImputationState | None = None,
     on_iteration: Callable[[ImputationState], None] | None = None,
     threads: int | None = None,
@@ -140,7 +144,6 @@ def iterative_svd(
         max_iterations: After so many iterations it ends in any case.
         tolerance: It ends when the missing cells' squared change falls below this share of their sum of squares.
         sketch: Directions followed beside each other, at least the rank; by how fast they separate if None.
-        power_passes: Further passes per iteration; each makes the decomposition more exact.
         state: Go on from there.
         on_iteration: Told the state after each iteration, to keep it or to show how far it is.
         threads: How many share the work; as many as processors if None. They change nothing but the time.
@@ -151,10 +154,7 @@ def iterative_svd(
     Raises:
         ValueError: The rank is not below both numbers of samples and genes, or the sketch is narrower than the rank.
     """
-    samples, genes = matrix.shape
-    if not 0 < rank < min(samples, genes):
-        message = f"the rank must be above 0 and below {min(samples, genes)} for {samples} samples and {genes} genes"
-        raise ValueError(message)
+    check_rank(rank, matrix.shape)
     if sketch is not None and sketch < rank:
         message = f"a sketch of {sketch} directions cannot hold rank {rank}"
         raise ValueError(message)
@@ -164,10 +164,21 @@ def iterative_svd(
         max_iterations=max_iterations,
         tolerance=tolerance,
         sketch=sketch,
-        power_passes=power_passes,
         state=state,
         on_iteration=on_iteration,
     ).outcome
+
+
+def check_rank(rank: int, shape: tuple[int, int]) -> None:
+    """Refuse a rank that a matrix of samples x genes cannot have.
+
+    Raises:
+        ValueError: It is not below both numbers.
+    """
+    samples, genes = shape
+    if not 0 < rank < min(samples, genes):
+        message = f"the rank must be above 0 and below {min(samples, genes)} for {samples} samples and {genes} genes"
+        raise ValueError(message)
 
 
 class Decomposer(Protocol):
@@ -200,20 +211,15 @@ def iterate(
     max_iterations: int,
     tolerance: float,
     sketch: int | None,
-    power_passes: int = 0,
     state: ImputationState | None = None,
     on_iteration: Callable[[ImputationState], None] | None = None,
 ) -> Iterated:
     """Decompose and fill until the missing cells hardly change; arguments as in :func:`iterative_svd`."""
-    now = state or _first_state(decomposer, min(max(sketch or SMALLEST_SKETCH, rank), *decomposer.shape))
-    passes = 0
+    now = state or _first_state(decomposer, min(max(sketch or FIRST_SKETCH, rank), *decomposer.shape))
     while not now.converged and now.iteration < max_iterations:
         used = min(2**now.iteration, rank)
-        for _ in range(power_passes):
-            now.basis = decomposer.decompose(now, used).axes
-            passes += 1
         found = decomposer.decompose(now, used)
-        passes += 1
+        now.passes += 1
         if now.iteration:
             now.changes.append(found.change)
             if found.change < tolerance:
@@ -225,6 +231,7 @@ def iterate(
             previous=now.current,
             basis=found.axes if sketch is not None else _widened(found, used, min(decomposer.shape)),
             changes=now.changes,
+            passes=now.passes,
         )
         if on_iteration is not None:
             on_iteration(now)
@@ -233,7 +240,7 @@ def iterate(
         iterations=now.iteration,
         converged=now.converged,
         changes=tuple(now.changes),
-        passes=passes,
+        passes=now.passes,
         sketch=now.basis.shape[1],
     )
     return Iterated(outcome, now)
@@ -271,7 +278,7 @@ class Decomposition:
 
 @dataclass(slots=True)
 class Sums:
-    """What a pass adds up: ``Y'Y`` and ``Y'X`` of the filled matrix ``X`` and its sketch ``Y``, and the stop rule's sums."""
+    """What a pass adds up: ``Y'Y`` and ``Y'X`` of the filled matrix ``X`` and its sketch ``Y``, and the stop rule's."""
 
     gram: Doubles
     products: Doubles

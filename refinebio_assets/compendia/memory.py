@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import re
 
-from refinebio_assets.compendia.compendium import CompendiumRecipe, SvdAlgorithm
+from refinebio_assets.compendia.compendium import WRITTEN_SAMPLES
+from refinebio_assets.compendia.compressed_imputation import (
+    CHUNK_SAMPLES,
+    FEWEST_GENES,
+    SKETCH_ROWS,
+    SMALLEST_GROUP,
+    SMALLEST_SAVING,
+    most_groups,
+)
 from refinebio_assets.compendia.expression_store import MOST_SAMPLES
-from refinebio_assets.compendia.imputation import LARGEST_SKETCH, SMALLEST_SKETCH
+from refinebio_assets.compendia.filtered_samples import SLICE_SAMPLES
+from refinebio_assets.compendia.imputation import BLOCK_SAMPLES, LARGEST_SKETCH
+from refinebio_assets.compendia.linear_algebra import processors
+from refinebio_assets.compendia.recipe import CompendiumRecipe, ImputationMode, SvdAlgorithm
 from refinebio_assets.domain.errors import InputError
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -14,6 +25,11 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]i?)?b?\s*", re.IGNORECASE
 
 PROGRAM_BYTES = 200 * 2**20
 """Interpreter and libraries."""
+SAMPLE_BYTES = 600
+"""Names and facts of a sample."""
+FILTER_BYTES = 40
+"""Copies of a value while it is filtered."""
+WRITTEN_BLOCKS = 2
 
 
 def parse_size(text: str) -> int:
@@ -32,12 +48,24 @@ def parse_size(text: str) -> int:
 def needed_bytes(samples: int, genes: int, recipe: CompendiumRecipe) -> int:
     """Memory that a compendium of a store takes at most.
 
-    A part with its copies while it is filtered, and per sample and per gene the places in the decompositions.
+    The largest of: a part while it is filtered, the places of samples and genes in the decompositions, and the
+    directions of compressed groups. Files that are written beside take what their writers say.
     """
-    part = 4 * min(samples, MOST_SAMPLES) * genes * 4
+    workers = processors()
+    part = min(samples, MOST_SAMPLES) * genes * 4 + SLICE_SAMPLES * genes * FILTER_BYTES
+    writing = WRITTEN_BLOCKS * WRITTEN_SAMPLES * genes * 9
     if recipe.svd_algorithm is SvdAlgorithm.NONE:
-        return PROGRAM_BYTES + part
-    sketch = SMALLEST_SKETCH if recipe.svd_algorithm is SvdAlgorithm.RANDOMIZED else LARGEST_SKETCH
-    sketch = max(sketch, recipe.rank)
-    decompositions = samples * (2 * sketch + 2 * recipe.rank) * 4 + genes * sketch * (4 * 8 + 2 * 4)
-    return PROGRAM_BYTES + max(part, decompositions)
+        return PROGRAM_BYTES + max(part, writing)
+    sketch = max(recipe.sketch or LARGEST_SKETCH, recipe.rank)
+    thin = 2 * recipe.rank * 4
+    blocks = workers * genes * (BLOCK_SAMPLES * 4 + sketch * 4)
+    model = genes * sketch * (3 * 8 + 2 * 4) + genes * thin + blocks
+    streaming = samples * (sketch * 4 + 2 * thin) + model
+    groups = min(most_groups(genes), samples // SMALLEST_GROUP)
+    compressible = recipe.imputation is not ImputationMode.STREAMING and groups and genes >= FEWEST_GENES
+    rows = groups * (genes + SKETCH_ROWS) + samples // SMALLEST_SAVING
+    measuring = 2 * groups * genes * SKETCH_ROWS * 12 + CHUNK_SAMPLES * genes * 16
+    iterating = rows * (sketch * 4 + 2 * thin) + model + workers * genes * sketch * 24
+    placing = (rows + samples) * 2 * thin + groups * genes * thin + workers * CHUNK_SAMPLES * genes * 8
+    compressed = max(measuring, iterating, placing) if compressible else 0
+    return PROGRAM_BYTES + samples * SAMPLE_BYTES + max(part, writing, streaming, compressed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refinebio_assets.compendia import compendium as module
+from refinebio_assets.compendia import filtered_samples, imputation_steps
 from refinebio_assets.compendia.compendium import CompendiumRecipe, SvdAlgorithm, prepare_compendium
 from refinebio_assets.compendia.expression_store import ExpressionStore, local_parts, make_parts, write_parts
 from refinebio_assets.compendia.filters import FilterOptions
@@ -86,7 +86,8 @@ class KilledError(Exception):
 @pytest.mark.parametrize("step", ["counting genes", "filtering", "imputing"])
 def test_an_interrupted_build_ends_with_the_same_bytes(store, tmp_path, step, monkeypatch):
     expected = whole(prepare_compendium(store, RECIPE, tmp_path / "whole", target=None)).tobytes()
-    monkeypatch.setattr(module, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    for module in (filtered_samples, imputation_steps):
+        monkeypatch.setattr(module, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     reports = []
 
     def killed_there(progress):

@@ -53,12 +53,13 @@ class Run:
     said: dict[str, str]
 
 
-def run(command: Sequence[str | Path]) -> Run:
-    """Run a process and see what it used; a line ``SAID name text`` is kept."""
+def run(command: Sequence[str | Path], *, show_progress: bool = False) -> Run:
+    """Run a process and see what it used; a line ``SAID name text`` is kept. Its stderr may be shown as it comes."""
     measured = [sys.executable, "-S", "-c", _MEASURE, *map(str, command)]
-    finished = subprocess.run(measured, capture_output=True, text=True, cwd=ROOT, check=False)
+    errors = None if show_progress else subprocess.PIPE
+    finished = subprocess.run(measured, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT, check=False)
     if finished.returncode:
-        raise SystemExit(f"{' '.join(map(str, command[:1]))} failed:\n{finished.stdout}{finished.stderr}")
+        raise SystemExit(f"{command[0]} failed:\n{finished.stdout}{finished.stderr or ''}")
     words = [line.split(maxsplit=2) for line in finished.stdout.splitlines() if line.strip()]
     calls = {rest[0]: Used(*map(float, rest[1].split())) for first, *rest in words if first == "CALL"}
     said = {rest[0]: rest[1] for first, *rest in words if first == "SAID"}

@@ -177,6 +177,12 @@ def _steps(summary: Mapping[str, Any]) -> Iterator[Markup]:
             "yes" if summary.get("quantile_normalized") else "no",
         ),
     ]
+    extends = summary.get("extends")
+    if extends:
+        added, reused = (f"{int(extends.get(name, 0)):,}" for name in ("added", "reused"))
+        rows.append(
+            ("Extension", f"{added} new samples were placed by the earlier version's genes and axes", f"{reused} kept")
+        )
     yield table(
         f"The steps in their order, and what each left (method {filters.get('method', NOTHING)}). RNA-seq values "
         "become log2(x + 1) after the low-expression step.",

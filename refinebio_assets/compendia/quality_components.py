@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinebio_assets.compendia.expression_store import Floats
+from refinebio_assets.compendia.linear_algebra import accumulate, eigh, gram, multiply, orthonormal, project
 from refinebio_assets.compendia.quality_sampling import codes_of, rounded
 
 COMPONENTS = 4
@@ -79,12 +80,14 @@ def _centred(values: Floats) -> Floats:
 def _leading(centred: Floats) -> Doubles:
     """Scores of the leading components (randomized range finder with power passes), signs so that the largest is +."""
     width = min(_SKETCH, *centred.shape)
-    matrix = centred.astype(np.float64)
-    basis = np.random.default_rng(0).standard_normal((matrix.shape[1], width))
+    basis = orthonormal(np.random.default_rng(0).standard_normal((centred.shape[1], width)))
     for _ in range(_POWER_PASSES):
-        basis = np.linalg.qr(matrix.T @ np.linalg.qr(matrix @ basis)[0])[0]
-    left, values, _ = np.linalg.svd(matrix @ basis, full_matrices=False)
-    scores: Doubles = (left * values)[:, :COMPONENTS]
+        products = np.zeros((width, centred.shape[1]), np.float32)
+        accumulate(project(centred, basis), centred, products)
+        basis = orthonormal(products.T)
+    sketch = project(centred, basis)
+    _, directions = eigh(gram(sketch))
+    scores = multiply(sketch.astype(np.float64), np.ascontiguousarray(directions[:, :COMPONENTS]))
     tallest = scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])]
     return scores * np.where(tallest < 0, -1.0, 1.0)
 

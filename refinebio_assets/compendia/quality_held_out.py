@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refinebio_assets.compendia.compendium import CompendiumRecipe, PreparedCompendium, SvdAlgorithm
+from refinebio_assets.compendia.compendium import PreparedCompendium
 from refinebio_assets.compendia.expression_store import Floats
-from refinebio_assets.compendia.imputation import SMALLEST_SKETCH, LowRankModel, iterative_svd
+from refinebio_assets.compendia.imputation import LowRankModel, iterative_svd
 from refinebio_assets.compendia.quality_sampling import (
     Positions,
     codes_of,
@@ -27,6 +27,7 @@ from refinebio_assets.compendia.quality_sampling import (
     strata_of,
     stratified,
 )
+from refinebio_assets.compendia.recipe import CompendiumRecipe, SvdAlgorithm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +157,7 @@ def held_out_error(
         rank=prepared.recipe.rank,
         max_iterations=prepared.recipe.max_iterations,
         tolerance=prepared.recipe.tolerance,
-        sketch=SMALLEST_SKETCH if prepared.recipe.svd_algorithm is SvdAlgorithm.RANDOMIZED else None,
+        sketch=prepared.recipe.sketch,
     )
     return HeldOutError(
         strata=tuple(_compare(values, some, hidden, imputation.model)),

@@ -69,6 +69,7 @@ def description(data, *, text="A study of lungs") -> CompendiumDescription:
         "share_imputed": 0.0167,
         "iterations": 7,
         "quantile_normalized": True,
+        "extends": {"reused": 70, "added": 20, "changed": 0, "gone": 0},
     }
     return CompendiumDescription(
         organism="HOMO_SAPIENS",
@@ -109,7 +110,16 @@ def test_says_what_the_compendium_is(content):
     text = " ".join(Page(content).words)
     for said in (
         *("Homo sapiens", "3fa4c9d01b7e", "microarray samples", "RNA-seq samples", "Fit for use", "A study of lungs"),
-        *("80 genes", "92 samples", "2 samples", "IterativeSVD, arpack, rank 3", "refinebio-2", "1.2.3", "40 entries"),
+        *(
+            "80 genes",
+            "92 samples",
+            "2 samples",
+            "IterativeSVD, arpack, rank 3",
+            "refinebio-2",
+            "1.2.3",
+            "40 entries",
+            "70 kept",
+        ),
         *("gene block", "random cells", "GPL97", "SAMN01"),
     ):
         assert said in text

@@ -19,6 +19,8 @@ PROCESS_TAG = "refinebio/process"
 """Run tag with the machine and the process that works on the run."""
 IN_A_PROCESS = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
 MOST_RUNS = 10_000
+POOL_LIMITS = {"compendia": 1}
+"""A compendium takes the memory that the settings allow it, and all processors."""
 
 LOCAL_CONFIG = """\
 # Written once; change it freely. SQLite storage in this folder.
@@ -86,8 +88,14 @@ def _written(path: Path, text: str) -> Path:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The Dagster instance of this installation."""
-    return dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+    """The Dagster instance of this installation; pools that need a limit of their own have it."""
+    instance = dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+    storage = instance.event_log_storage
+    limited = {pool.name for pool in storage.get_pool_limits() if not pool.from_default}
+    for pool, limit in POOL_LIMITS.items():
+        if pool not in limited:  # whoever has set another limit keeps it
+            storage.set_concurrency_slots(pool, limit)
+    return instance
 
 
 def this_process() -> str:

@@ -37,7 +37,8 @@ class PartitionResult:
     """What an asset made of one partition.
 
     ``value`` goes to the IO manager; None means there is nothing to store. ``skipped`` says why nothing was made
-    (the partition then stays as it was). ``checks`` are its asset checks.
+    (the partition then stays as it was). ``checks`` are its asset checks. ``refused`` says why a value must not be
+    used: nothing is stored, its checks are told, and the partition fails.
     """
 
     value: Any = None
@@ -46,6 +47,7 @@ class PartitionResult:
     checks: Sequence[dg.AssetCheckResult] = ()
     commit: Callable[[], object] | None = None
     skipped: str | None = None
+    refused: RefinebioError | None = None
 
 
 def each_partition(
@@ -71,6 +73,7 @@ def each_partition(
         # Runs that the daemon launches: if their process is killed, nobody else would know that they ended.
         context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
     done: dict[str, PartitionResult] = {}
+    refused: dict[str, PartitionResult] = {}
     failures: list[tuple[str, RefinebioError]] = []
     crash: Exception | None = None  # trouble with the machine, which would fail the other partitions too
     for key in context.partition_keys:
@@ -79,6 +82,7 @@ def each_partition(
             if result.skipped is not None:
                 context.log.info("%s: %s", key, result.skipped)
                 continue
+            _stop_if_refused(key, result, refused)
             done[key] = _store(str(key), result, saver)
         except RefinebioError as error:
             context.log.error("%s: %s", key, error)  # noqa: TRY400  a data problem, not a crash: no stack trace
@@ -96,11 +100,18 @@ def each_partition(
             metadata=result.metadata,
             tags={"dagster/data_version": result.data_version} if result.data_version else None,
         )
-    yield from _checks(done)
+    yield from _checks({**done, **refused})
     if crash is not None:
         raise crash
     if failures:
         raise failure(failures) from failures[0][1]
+
+
+def _stop_if_refused(key: str, result: PartitionResult, refused: dict[str, PartitionResult]) -> None:
+    """Keep what is to be told of a value that must not be used, and end the work on its partition."""
+    if result.refused is not None:
+        refused[key] = result
+        raise result.refused
 
 
 def _store(key: str, result: PartitionResult, saver: Saver | None) -> PartitionResult:

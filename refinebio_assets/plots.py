@@ -89,6 +89,28 @@ def value_densities(matrix: NDArray[np.float64], samples: Sequence[str], *, titl
     return _markdown(figure, f"densities {title}")
 
 
+def curves(places: Sequence[float], heights: Mapping[str, Sequence[float]], *, label: str, title: str) -> str:
+    """Curves over common places, drawn as far as any of them is above zero; every second one of a pair is solid.
+
+    Args:
+        places: Where the heights are.
+        heights: By name of the curve: pairs of before (dashed) and after (solid), in order.
+        label: Name of the axis.
+        title: Alternative text of the image.
+    """
+    figure = _figure(height=3.0)
+    axes = figure.subplots()
+    seen = [at for at in range(len(places)) if any(curve[at] > 0 for curve in heights.values())] or [0]
+    shown = slice(seen[0], seen[-1] + 1)
+    for number, (name, curve) in enumerate(heights.items()):
+        style = "-" if number % 2 else "--"
+        axes.plot(places[shown], curve[shown], style, color=f"C{number // 2}", linewidth=1, label=name)
+    axes.set_xlabel(label)
+    axes.set_ylabel("density")
+    axes.legend(fontsize=7, frameon=False)
+    return _markdown(figure, title)
+
+
 def ma_plots(
     samples: Sequence[str], points: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], *, title: str
 ) -> str:

@@ -141,6 +141,34 @@ class Session:
         """Normalise an experiment's arrays and make their gene expression."""
         return self.materialize(ARRAYS, experiment)
 
+    def qn_target(self, organism: str) -> RunFailure | None:
+        """Make an organism's QN target, or find it up to date."""
+        return self._materialize_organism("qn_target", organism)
+
+    def compendium(
+        self,
+        organism: str,
+        *,
+        svd_algorithm: str | None = None,
+        memory: str | None = None,
+        method: str | None = None,
+        extend: bool = False,
+    ) -> RunFailure | None:
+        """Build an organism's compendium; what is not given is as the settings say."""
+        given = {"svd_algorithm": svd_algorithm, "memory": memory, "method": method}
+        config = {name: value for name, value in given.items() if value is not None} | {"extend": extend}
+        return self._materialize_organism("compendium", organism, {"ops": {"compendium": {"config": config}}})
+
+    def quantpendium(self, organism: str) -> RunFailure | None:
+        """Pack the quant files of an organism."""
+        return self._materialize_organism("quantpendium", organism)
+
+    def _materialize_organism(
+        self, asset: str, organism: str, run_config: Mapping[str, Any] | None = None
+    ) -> RunFailure | None:
+        add_organisms(self.instance, [organism])
+        return self.materialize([asset], organism, run_config=run_config)
+
     def missing_indices(self, experiment: str) -> list[tuple[str, IndexLength]]:
         """The transcriptome indices an experiment needs that are not there."""
         return [

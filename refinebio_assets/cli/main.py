@@ -24,6 +24,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "platform": LazyCommand("platforms:platform", "References of array platforms: probes and genes."),
     "tximport": LazyCommand("tximport:tximport", "Gene expression of experiments whose samples are quantified."),
     "qn-target": LazyCommand("qn_target:qn_target", "The distributions that organisms' samples are normalised to."),
+    "compendium": LazyCommand("compendium:compendium", "All samples of an organism in one matrix, with its evidence."),
     "export": LazyCommand("export:export", "Genes of any samples, to a file, without reading the rest."),
     "import": LazyCommand("import_matrix:import_", "Your own gene matrix, beside what is made from raw data."),
     "metadata": LazyCommand("metadata:metadata", "Ontologies, contributed metadata, and harmonising anew."),

@@ -5,29 +5,16 @@ Parts are compared with their sha256 as they are read; an experiment with a dama
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
 
-from refinebio_assets.compendia.expression_store import ExpressionStore, Part, gene_space
+from refinebio_assets.compendia.checked_parts_run import open_checked_parts
+from refinebio_assets.compendia.expression_store import ExpressionStore, gene_space
 from refinebio_assets.compendia.qn_target import METHOD_VERSION
 from refinebio_assets.compendia.qn_target_samples import TargetChoice, TargetSample, TooFewSamples, choose_samples
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
-from refinebio_assets.compendia.store_run import open_parts
-from refinebio_assets.domain.errors import MalformedFileError, NotFoundError
 from refinebio_assets.domain.fingerprints import fingerprint_of
-from resources.catalog import CompendiumSample, ExpressionPartInfo
-from resources.object_store import ObjectStore
-
-
-class DamagedPartError(Exception):
-    """A part is not there, or is not what was stored."""
-
-    def __init__(self, experiment: str) -> None:
-        super().__init__(experiment)
-        self.experiment = experiment
+from resources.catalog import CompendiumSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,26 +50,25 @@ def fingerprint_of_target(inputs: TargetInputs, choice: TargetChoice) -> str:
     )
 
 
-def target_inputs(organism: str, environment: CompendiumEnvironment, damaged: set[str]) -> TargetInputs:
-    """Choose the samples of a target.
+def target_inputs(
+    organism: str, environment: CompendiumEnvironment, *, damaged: Mapping[str, str], verified: set[str]
+) -> TargetInputs:
+    """Choose the samples of a target; no value is read yet.
 
     Args:
         organism: UPPER_SNAKE.
         environment: What the run works with.
-        damaged: Experiments to leave out; gets those whose genes have no names.
+        damaged: Experiments whose expression cannot be read, with what is to be said of them.
+        verified: Sha256 of parts that were found to be whole; grows as they are read.
     """
     records, settings = environment.catalog.compendia, environment.settings
     processed = {one.accession: one for one in records.samples([organism])}
     infos = records.expression_parts([organism])
-    parts = _open_parts(environment.store, [info for info in infos if info.experiment not in damaged], damaged)
+    readable = [info for info in infos if info.experiment not in damaged]
+    parts, nameless = open_checked_parts(environment.store, readable, verified)
     owners = {name: one.experiments[0] for name, one in processed.items()}
     everything = ExpressionStore.of(parts, processed.keys(), owners=owners)
-    unreadable = {
-        name: f"The stored expression of {info.experiment} is damaged or missing: materialise it again."
-        for info in infos
-        if info.experiment in damaged
-        for name in set(info.samples).intersection(processed).difference(everything.samples)
-    }
+    unreadable = {**damaged, **nameless}
     choice = choose_samples(
         _samples(processed, everything, include_submitted=settings.compendium_include_submitted),
         {part.info.gene_space: part.info.genes for part in parts},
@@ -93,7 +79,12 @@ def target_inputs(organism: str, environment: CompendiumEnvironment, damaged: se
         organism=organism,
         choice=choice,
         store=ExpressionStore.of(parts, chosen, owners=owners),
-        unreadable=unreadable,
+        unreadable={
+            name: unreadable[info.experiment]
+            for info in infos
+            if info.experiment in unreadable
+            for name in processed.keys() & set(info.samples).difference(everything.samples)
+        },
     )
 
 
@@ -118,35 +109,3 @@ def _samples(
             allowed=one.has_raw or include_submitted,
             gene_space=space,
         )
-
-
-def _open_parts(store: ObjectStore, infos: Sequence[ExpressionPartInfo], damaged: set[str]) -> list[Part]:
-    """Parts that are compared with their sha256 as they are read."""
-    spaces: dict[str, list[ExpressionPartInfo]] = {}
-    for info in infos:
-        spaces.setdefault(info.gene_space, []).append(info)
-    parts = []
-    for space, of_space in spaces.items():
-        try:
-            opened = open_parts(store, of_space)
-        except MalformedFileError:
-            opened = []
-        if opened and opened[0].info.gene_space == space:
-            parts += [Part(part.info, _checked(part)) for part in opened]
-        else:
-            damaged.update(info.experiment for info in of_space)
-    return [part for part in parts if part.info.experiment not in damaged]
-
-
-def _checked(part: Part) -> Callable[[], BinaryIO]:
-    def opened() -> BinaryIO:
-        try:
-            with part.open() as file:
-                content = file.read()
-        except (NotFoundError, FileNotFoundError) as error:
-            raise DamagedPartError(part.info.experiment) from error
-        if hashlib.sha256(content).hexdigest() != part.info.sha256:
-            raise DamagedPartError(part.info.experiment)
-        return io.BytesIO(content)
-
-    return opened

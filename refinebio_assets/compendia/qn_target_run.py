@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from refinebio_assets import __version__
+from refinebio_assets.compendia.checked_parts_run import DamagedPartError, damage_of, find_damage
 from refinebio_assets.compendia.distribution_check import TargetAgreement, compare_targets
 from refinebio_assets.compendia.qn_target import METHOD_VERSION, BuiltTarget, TargetSums, build_target
 from refinebio_assets.compendia.qn_target_files_run import Target, load_sums, load_target, store_target
-from refinebio_assets.compendia.qn_target_inputs_run import (
-    DamagedPartError,
-    TargetInputs,
-    fingerprint_of_target,
-    target_inputs,
-)
+from refinebio_assets.compendia.qn_target_inputs_run import TargetInputs, fingerprint_of_target, target_inputs
 from refinebio_assets.compendia.qn_target_samples import TargetChoice, TooFewSamples
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
 from refinebio_assets.compendia.watching import watcher
@@ -113,20 +109,23 @@ def make_qn_target(organism: str, environment: CompendiumEnvironment) -> QnTarge
     Raises:
         ObjectStoreError: The store failed.
     """
-    run = _make_without(set(), organism, environment)
+    run = _make_of_whole_parts(organism, environment)
     watcher().finished(organism, run.summary())
     return run
 
 
-def _make_without(damaged: set[str], organism: str, environment: CompendiumEnvironment) -> QnTargetRun:
-    inputs = target_inputs(organism, environment, damaged)
-    if isinstance(inputs.choice, TooFewSamples):
-        return QnTargetRun(organism=organism, skipped=inputs.choice.sentence(organism), left_out=inputs.unreadable)
-    try:
-        return _make(inputs, inputs.choice, environment)
-    except DamagedPartError as error:
-        environment.log.info("%s: the stored expression of %s is damaged", organism, error.experiment)
-        return _make_without(damaged | {error.experiment}, organism, environment)
+def _make_of_whole_parts(organism: str, environment: CompendiumEnvironment) -> QnTargetRun:
+    damaged: dict[str, str] = {}
+    verified: set[str] = set()
+    while True:
+        inputs = target_inputs(organism, environment, damaged=damaged, verified=verified)
+        if isinstance(inputs.choice, TooFewSamples):
+            return QnTargetRun(organism=organism, skipped=inputs.choice.sentence(organism), left_out=inputs.unreadable)
+        try:
+            return _make(inputs, inputs.choice, environment)
+        except DamagedPartError as error:
+            damaged |= {error.experiment: damage_of(error.experiment)} | find_damage(inputs.store.parts)
+            environment.log.info("%s: left out, damaged: %s", organism, ", ".join(sorted(damaged)))
 
 
 def current_target(organism: str, catalog: Catalog, store: ObjectStore) -> tuple[Target, QnTargetInfo] | None:

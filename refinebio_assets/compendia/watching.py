@@ -9,19 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
-from refinebio_assets.compendia.compendium import Progress
+from refinebio_assets.compendia.progress import Progress
 
 
-class Watcher:
-    """Hears of builds; this one does not listen."""
+class Watcher(Protocol):
+    """Hears of builds."""
 
-    def progress(self, organism: str, progress: Progress) -> None:
+    def progress(self, organism: str, progress: Progress, /) -> None:
         """A build of an organism is so far."""
+        ...
 
-    def finished(self, organism: str, outcome: Mapping[str, Any]) -> None:
+    def finished(self, organism: str, outcome: Mapping[str, Any], /) -> None:
         """A build of an organism has ended; ``outcome`` is JSON."""
+        ...
+
+
+class Nobody:
+    """The watcher of a build that nobody watches."""
+
+    def progress(self, organism: str, progress: Progress, /) -> None:
+        """Not listened to."""
+
+    def finished(self, organism: str, outcome: Mapping[str, Any], /) -> None:
+        """Not listened to."""
 
 
 _WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
@@ -39,13 +51,25 @@ def watched_by(watcher: Watcher) -> Iterator[None]:
 
 def watcher() -> Watcher:
     """Who watches builds of this thread."""
-    return _WATCHER.get() or Watcher()
+    return _WATCHER.get() or Nobody()
 
 
-STEP_SHARES = {"counting genes": 0.1, "filtering": 0.15, "imputing": 0.45, "writing": 0.3}
-"""About which share of a build's time each step takes."""
+STEP_SHARES = {
+    "counting genes": 0.10,
+    "filtering": 0.15,
+    "sketching": 0.05,
+    "imputing": 0.35,
+    "placing samples": 0.05,
+    "writing": 0.15,
+    "writing parquet": 0.03,
+    "writing text": 0.10,
+    "testing the imputation": 0.02,
+}
+"""About which share of a build's time each step takes, in their order."""
 ITERATIONS = 40
 """Iterations that an imputation often needs; nobody knows before."""
+LEAST_SHARE = 0.02
+"""So much must be done before a guess is worth anything."""
 
 
 class Estimate:
@@ -53,25 +77,31 @@ class Estimate:
 
     def __init__(self) -> None:
         self._share = 0.0
+        self._first: tuple[float, float] | None = None
 
     def share(self, progress: Progress) -> float:
         """Share of the build that is done, between 0 and 1; never less than it said before."""
-        steps = list(STEP_SHARES)
         if progress.step in STEP_SHARES:
+            steps = list(STEP_SHARES)
             before = sum(STEP_SHARES[step] for step in steps[: steps.index(progress.step)])
             self._share = max(self._share, before + STEP_SHARES[progress.step] * _share_of_step(progress))
         return min(self._share, 1.0)
 
-    @staticmethod
-    def rest(share: float, seconds: float) -> float | None:
-        """Seconds left when ``share`` took ``seconds``; None while too little is done to say."""
-        return seconds * (1 - share) / share if share >= 0.02 else None
+    def rest(self, share: float, seconds: float) -> float | None:
+        """Seconds left when ``share`` is done at a moment; None while too little was done since the first one.
+
+        What an interrupted build had done before does not count as done in no time.
+        """
+        if self._first is None:
+            self._first = share, seconds
+        done, taken = share - self._first[0], seconds - self._first[1]
+        return taken * (1 - share) / done if done >= LEAST_SHARE else None
 
 
 def _share_of_step(progress: Progress) -> float:
-    if progress.total:
-        return progress.done / progress.total
-    return 1 - 0.5 ** (2 * progress.done / ITERATIONS)
+    if progress.step == "imputing" or not progress.total:
+        return 1.0 - float(0.5 ** (2 * progress.done / ITERATIONS))
+    return progress.done / progress.total
 
 
 def in_words(seconds: float) -> str:

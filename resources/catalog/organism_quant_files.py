@@ -48,7 +48,6 @@ def organism_quant_files(session: Session, organism: str) -> list[OrganismQuantF
             LedgerEntry.kind == LedgerKind.SAMPLE,
             LedgerEntry.state.in_([SampleState.PROCESSED, SampleState.QUANTIFIED]),
         )
-        .order_by(Experiment.accession, Sample.accession)
     )
     rows = session.execute(query).all()
     files = newest_file_of_sample(session, [row.id for row in rows], ComputedFileKind.QUANT_SF)
@@ -66,4 +65,4 @@ def organism_quant_files(session: Session, organism: str) -> list[OrganismQuantF
                 size_bytes=file.size_bytes if file is not None else 0,
             )
         )
-    return found
+    return sorted(found, key=lambda one: (one.experiment, one.sample))

@@ -10,14 +10,17 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from refinebio_assets.compendia.quality_checks import CHECK_NAMES
 from refinebio_assets.definitions import defs
 
 PROJECT = Path(__file__).parents[2]
-ASSETS = {"source_metadata", "samples", "transcriptome_index", "quant_files", "rna_seq_expression", "array_expression"}
-GROUPS = {"survey", "rna_seq", "microarray"}
+OF_EXPERIMENTS = {"source_metadata", "samples", "quant_files", "rna_seq_expression", "array_expression"}
+OF_ORGANISMS = {"qn_target", "compendium", "quantpendium"}
+ASSETS = OF_EXPERIMENTS | OF_ORGANISMS | {"transcriptome_index"}
+GROUPS = {"survey", "rna_seq", "microarray", "compendia"}
 KINDS = {"json", "ena", "geo", "array_express", "ensembl", "sqlalchemy", "salmon", "numpy", "anndata"}
 TEAMS = {"team:data-engineering"}
-POOLS = {"archives", "transcriptome_index", "quantification", "arrays"}
+POOLS = {"archives", "transcriptome_index", "quantification", "arrays", "compendia"}
 CHECKS = {
     "every_sample_has_a_state",
     "some_sample_is_eligible",
@@ -29,6 +32,10 @@ CHECKS = {
     "all_eligible_arrays_processed",
     "no_empty_or_repeated_array",
     "arrays_agree",
+    "agrees_with_the_target_before",
+    *CHECK_NAMES,
+    "every_sample_accounted_for",
+    "every_quant_file_accounted_for",
 }
 
 
@@ -71,14 +78,24 @@ def test_what_waits_for_archives_or_heavy_programs_is_in_a_pool() -> None:
     graph = defs.resolve_asset_graph()
     pools = {key.to_user_string(): graph.get(key).pools for key in graph.get_all_asset_keys()}
     pooled = {name for name, found in pools.items() if found}
-    assert pooled == {"source_metadata", "transcriptome_index", "quant_files", "array_expression"}
+    assert pooled == {"source_metadata", "transcriptome_index", "quant_files", "array_expression", *OF_ORGANISMS}
     assert set().union(*pools.values()) == POOLS
 
 
-def test_experiment_assets_are_backfilled_fifty_at_a_time() -> None:
+def test_experiments_are_backfilled_fifty_at_a_time_and_organisms_one_at_a_time() -> None:
     graph = defs.resolve_asset_graph()
-    for name in ASSETS - {"transcriptome_index"}:
-        assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.multi_run(50), name
+    for names, size in ((OF_EXPERIMENTS, 50), (OF_ORGANISMS, 1)):
+        for name in names:
+            assert graph.get(dg.AssetKey(name)).backfill_policy == dg.BackfillPolicy.multi_run(size), name
+
+
+def test_checks_that_say_a_compendium_is_unfit_for_use_block() -> None:
+    graph = defs.resolve_asset_graph()
+    blocking = {key.name for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+    assert blocking == {
+        "every_sample_has_a_state", "every_transcript_has_a_gene", "empty_samples", "constant_samples",
+        "duplicated_samples", "duplicated_genes", "unmapped_genes", "finite_values", "observed_values_untouched", "quantile_normalization_deterministic",
+    }  # fmt: skip
 
 
 def test_every_check_is_known_and_described() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from examples.faults import Fault
 from examples.synthetic import SyntheticStudy, simulated_reads
+from refinebio_assets.compendia.quality_checks import CHECK_NAMES
 from refinebio_assets.dagster_instance import dead_runs
 from tests.end_to_end.conftest import BUNDLED_STUDY, Install
 from tests.end_to_end.installation import installed
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.end_to_end
 
 STUDY = "SRP010938"
 ASSETS = {"source_metadata", "samples", "transcriptome_index", "quant_files", "rna_seq_expression"}
+ORGANISM_ASSETS = {"qn_target", "compendium", "quantpendium"}
 WATCHFUL = {
     "discovery_organisms": '["Arabidopsis thaliana"]',
     "discovery_interval_seconds": "5",
@@ -68,10 +70,11 @@ def metadata(node: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_graph_shows_the_assets_in_their_groups(running: Services) -> None:
     found = nodes(running)
-    assert set(found) == ASSETS | {"array_expression"}
+    assert set(found) == ASSETS | {"array_expression"} | ORGANISM_ASSETS
     assert {name: node["groupName"] for name, node in found.items()} == {
         "source_metadata": "survey", "samples": "survey", "transcriptome_index": "rna_seq", "quant_files": "rna_seq",
         "rna_seq_expression": "rna_seq", "array_expression": "microarray",
+        **dict.fromkeys(ORGANISM_ASSETS, "compendia"),
     }  # fmt: skip
     assert all(node["isPartitioned"] and node["description"] and node["owners"] for node in found.values())
 
@@ -103,10 +106,20 @@ def test_a_materialisation_shows_its_numbers_tables_and_plots(running: Services)
     assert expression["dagster/uri"]["text"].endswith(f"rna_seq_expression/{STUDY}/{STUDY}.h5ad")
 
 
+def test_assets_of_organisms_have_their_checks(running: Services) -> None:
+    found = {name: nodes(running)[name]["assetChecksOrError"]["checks"] for name in ORGANISM_ASSETS}
+    assert {name: {check["name"] for check in checks} for name, checks in found.items()} == {
+        "qn_target": {"agrees_with_the_target_before"},
+        "compendium": {*CHECK_NAMES, "every_sample_accounted_for"},
+        "quantpendium": {"every_quant_file_accounted_for"},
+    }
+
+
 def test_checks_show_their_results(running: Services) -> None:
     def results() -> dict[str, bool] | None:
         """What each check said; None while one of them is still at work, for the daemon may look at a study again."""
-        checks = [check for node in nodes(running).values() for check in node["assetChecksOrError"]["checks"]]
+        found = (node for name, node in nodes(running).items() if name not in ORGANISM_ASSETS)
+        checks = [check for node in found for check in node["assetChecksOrError"]["checks"]]
         said = {check["name"]: (check["executionForLatestMaterialization"] or {}).get("evaluation") for check in checks}
         return {name: one["success"] for name, one in said.items() if one} if all(said.values()) else None
 
@@ -128,7 +141,7 @@ def test_sensors_run_and_the_lineage_page_names_the_assets(running: Services, tm
     assert {one["name"]: one["sensorState"]["status"] for one in states} == {
         "ena_discovery": "RUNNING", "geo_discovery": "RUNNING", "array_express_discovery": "RUNNING",
         "upstream_refresh": "RUNNING", "list_files": "STOPPED",
-        "experiment_automation": "RUNNING", "retry_transient_failures": "RUNNING",
+        "experiment_automation": "RUNNING", "retry_transient_failures": "RUNNING", "organism_readiness": "RUNNING",
     }  # fmt: skip
     page = dom(
         f"{running.dagster_url}/assets/rna_seq_expression?view=lineage&lineageScope=upstream&lineageDepth=5",

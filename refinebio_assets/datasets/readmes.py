@@ -12,7 +12,7 @@ The measurements in this archive were made and published by the authors of the e
 from public archives (NCBI GEO and SRA, EMBL-EBI ArrayExpress/BioStudies and ENA, DDBJ), which give them out under
 their own terms, and some authors have put further conditions on theirs:
 
-  NCBI      https://www.ncbi.nlm.nih.gov/home/about/policies/
+  NCBI      https://www.ncbi.nlm.nih.gov/geo/info/disclaimer.html
   EMBL-EBI  https://www.ebi.ac.uk/about/terms-of-use/
 
 Nothing here takes away from, or adds to, the rights that anybody has in these data. Look up the experiments that
@@ -49,6 +49,19 @@ tables as text.
 
 `created_at` in `aggregated_metadata.json` is the day the archives changed one of these experiments last, not the day of
 packing: the same content has the same bytes, whenever it is packed.
+"""
+
+
+_CAVEATS = """\
+## What to keep in mind
+
+- Platforms and technologies leave traces that normalisation does not remove. Look at your genes by
+  `refinebio_platform` before you compare samples of different ones.
+- Longer genes get more reads: RNA-seq tends to show them higher and short genes lower, or not at all, than arrays do.
+- Genes that are often zero in RNA-seq tend to be low on arrays.
+- Quantile normalisation assumes that samples have about the same distribution. Differences of the whole transcriptome
+  between samples are gone.
+- Imputed values follow from the other samples: they are no measurements, and no test should count them as such.
 """
 
 
@@ -106,16 +119,16 @@ by RNA sequencing, brought together for work across experiments.{together}
 
 `aggregated_metadata.json` and `provenance.json` beside this archive have the exact thresholds and counts.
 
-## What to keep in mind
+{_CAVEATS}
+{_reading_a_matrix(organism)}
+## Metadata
 
-- Platforms and technologies leave traces that normalisation does not remove. Look at your genes by
-  `refinebio_platform` before you compare samples of different ones.
-- Longer genes get more reads: RNA-seq tends to show them higher and short genes lower, or not at all, than arrays do.
-- Genes that are often zero in RNA-seq tend to be low on arrays.
-- Quantile normalisation assumes that samples have about the same distribution. Differences of the whole transcriptome
-  between samples are gone.
-- Imputed values follow from the other samples: they are no measurements, and no test should count them as such.
+{_METADATA}
+{_CITATION}"""
 
+
+def _reading_a_matrix(organism: str) -> str:
+    return f"""\
 ## Reading it
 
 R:
@@ -133,11 +146,7 @@ import pandas as pd
 expression = pd.read_csv("{organism}.tsv", sep="\\t", index_col=0)
 metadata = pd.read_csv("{organism}/metadata_{organism}.tsv", sep="\\t", index_col=0)
 ```
-
-## Metadata
-
-{_METADATA}
-{_CITATION}"""
+"""
 
 
 def quantpendium_readme(organism: str, *, version: str, samples: int, experiments: int, filtered: int) -> str:

@@ -6,9 +6,12 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import time
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import anndata
 import numpy as np
@@ -27,6 +30,7 @@ from refinebio_assets.domain.vocabulary import ComputedFileKind
 ORGANISM = "DANIO_RERIO"
 GENES = tuple(f"ENSDARG{number:011d}" for number in range(50))
 MATRIX = f"{ORGANISM}.tsv"
+PAGE = Path(__file__).parents[2] / "docs/compendium_files.md"
 
 
 class Prepared(SimpleNamespace):
@@ -298,3 +302,23 @@ def test_without_filtered_samples_the_archive_has_no_files_of_them(tmp_path):
     write_compendium_files(tmp_path, prepared, description(prepared, filtered=0), formats=("zip",))
     with zipfile.ZipFile(tmp_path / f"{ORGANISM}.zip") as archive:
         assert not [name for name in archive.namelist() if "filtered" in name]
+
+
+def python_examples() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", range(len(python_examples())))
+def test_the_examples_of_the_documentation_run(written, monkeypatch, number):
+    monkeypatch.chdir(written.folder)
+    names: dict[str, Any] = {}
+    exec(compile(python_examples()[number], f"{PAGE.name}, example {number + 1}", "exec"), names)
+    assert names["compendium" if "compendium" in names else "about"] is not None
+
+
+def test_the_page_names_every_file(written):
+    text = PAGE.read_text().replace("{ORGANISM}", ORGANISM)
+    assert [file.path.name for file in written.files if f"`{file.path.name}`" not in text] == []
+    with zipfile.ZipFile(written.folder / f"{ORGANISM}.zip") as archive:
+        shown = [name for name in archive.namelist() if not name.startswith("filtered_samples_metadata")]
+    assert [name for name in shown if f"`{name}`" not in text] == []

@@ -107,8 +107,7 @@ by RNA sequencing, brought together for work across experiments.{together}
 | `{organism}/metadata_{organism}.tsv` | what is known of the samples, one per row |
 | `{organism}/metadata_{organism}.json` | the same with nested values |
 | `aggregated_metadata.json` | experiments, samples, and how this was made |
-| `filtered_samples_metadata.tsv`, `.json` | the {filtered} samples that were left out, and why |
-| `LICENSE.TXT` | terms of use |
+{_filtered_row(filtered)}| `LICENSE.TXT` | terms of use |
 
 ## How the values were made
 
@@ -117,7 +116,7 @@ by RNA sequencing, brought together for work across experiments.{together}
 4. {imputed}
 5. {normalised}
 
-`aggregated_metadata.json` and `provenance.json` beside this archive have the exact thresholds and counts.
+`provenance.json`, which lies beside this archive, has all thresholds, counts and inputs.
 
 {_CAVEATS}
 {_reading_a_matrix(organism)}
@@ -175,8 +174,7 @@ of one of them, which is its experiment in the metadata too; `aggregated_metadat
 | `<EXPERIMENT>/<RUN>_quant.sf` | Salmon's table: `Name`, `Length`, `EffectiveLength`, `TPM`, `NumReads` by transcript |
 | `<EXPERIMENT>/metadata_<EXPERIMENT>.tsv` | what is known of the experiment's samples, one per row |
 | `aggregated_metadata.json` | experiments and samples |
-| `filtered_samples_metadata.tsv`, `.json` | the {filtered} samples that were left out, and why |
-| `LICENSE.TXT` | terms of use |
+{_filtered_row(filtered)}| `LICENSE.TXT` | terms of use |
 
 Samples can have been quantified with different releases of the organism's transcriptome: compare the `Name` columns
 before you bind tables together.
@@ -207,6 +205,12 @@ tpm = pd.DataFrame({{
 
 {_METADATA}
 {_CITATION}"""
+
+
+def _filtered_row(filtered: int) -> str:
+    if not filtered:
+        return ""
+    return f"| `filtered_samples_metadata.tsv`, `.json` | samples that were left out ({filtered}), and why |\n"
 
 
 def _filter_steps(filters: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ def test_a_compendium_says_how_it_was_made():
         "rank 10, `arpack`",
         "more than 40% of all samples",
         "log2(x + 1) of RNA-seq values, once",
-        "the 10 samples that were left out",
+        "samples that were left out (10)",
         "`DANIO_RERIO/metadata_DANIO_RERIO.tsv`",
     ):
         assert part in text, part
@@ -61,8 +61,15 @@ def test_what_was_not_done_is_not_claimed():
 def test_a_quantpendium_says_what_it_holds():
     text = quantpendium_readme("DANIO_RERIO", version="0123", samples=7, experiments=2, filtered=3)
     assert "7 RNA-seq samples of 2 experiments" in text
-    assert "the 3 samples that were left out" in text
+    assert "samples that were left out (3)" in text
     assert 'sep="\\t"' in text
+
+
+def test_files_that_are_not_inside_are_not_named():
+    assert "filtered_samples" in quantpendium_readme(
+        "DANIO_RERIO", version="0123", samples=7, experiments=2, filtered=3
+    )
+    assert "filtered_samples" not in quantpendium_readme("D_R", version="0123", samples=7, experiments=2, filtered=0)
 
 
 def test_the_licence_names_its_page():

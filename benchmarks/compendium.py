@@ -26,8 +26,9 @@ OURS = """
 import json, sys, time
 from pathlib import Path
 import numpy as np
-from refinebio_assets.compendia.compendium import CompendiumRecipe, SvdAlgorithm, prepare_compendium
+from refinebio_assets.compendia.compendium import prepare_compendium
 from refinebio_assets.compendia.expression_store import ExpressionStore, local_parts
+from refinebio_assets.compendia.recipe import CompendiumRecipe, SvdAlgorithm
 store, target, out, algorithm = Path(sys.argv[1]), np.fromfile(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
 clocks = lambda: (time.process_time(), time.perf_counter())
 seen = {"reading the store": clocks()}

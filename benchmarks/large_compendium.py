@@ -25,15 +25,11 @@ import numpy as np
 from measuring import ROOT, Run, run
 from synthetic_store import RNA_SEQ, PartPlan, SyntheticOrganism
 
-from refinebio_assets.compendia.compendium import (
-    CompendiumRecipe,
-    PreparedCompendium,
-    Progress,
-    SvdAlgorithm,
-    prepare_compendium,
-)
+from refinebio_assets.compendia.compendium import PreparedCompendium, prepare_compendium
 from refinebio_assets.compendia.expression_store import ExpressionStore, local_parts
+from refinebio_assets.compendia.progress import Progress
 from refinebio_assets.compendia.quantile_normalization import TargetAccumulator
+from refinebio_assets.compendia.recipe import CompendiumRecipe, SvdAlgorithm
 
 EVALUATED_SAMPLES = 500
 SECONDS_BETWEEN_LINES = 15.0
@@ -88,7 +84,7 @@ def build(store: Path, out: Path, organism: SyntheticOrganism, *, algorithm: str
             block.normalized.tofile(file)
             evaluation.take(block.start, block.imputed, block.mask)
     steps.begin("evaluation")
-    said = {**prepared.summary(), "passes": prepared.imputation.passes if prepared.imputation else 0}
+    said = prepared.summary()
     said["peak_mb_of_the_build"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     said["errors"] = evaluation.errors()
     print("SAID summary", json.dumps(said, default=str))
@@ -174,8 +170,8 @@ def print_result(one: Run, organism: SyntheticOrganism) -> None:
     print(f"  {1000 * wall / samples:.3f} ms wall a sample, {size / 1e6 / wall:.0f} MB of values a second")
     print(f"  peak memory {summary['peak_mb_of_the_build']:.0f} MB (with the evaluation {one.peak_mb:.0f} MB)")
     print(
-        f"  {summary['share_imputed']:.1%} imputed, {summary['iterations']} iterations, converged: "
-        f"{summary['converged']}; {summary['passes']} passes to impute, 2 to filter, 1 for the result"
+        f"  {summary['share_imputed']:.1%} imputed, {summary['imputation']}, {summary['iterations']} iterations, converged: "
+        f"{summary['converged']}; {summary['passes']} passes to impute, 2 to filter, 1 to write"
     )
     for kind, error in summary["errors"].items():
         print(

@@ -34,7 +34,7 @@ Matrix = NDArray[np.floating[Any]]
 """float32 or float64."""
 
 BLOCK_SAMPLES = 64
-"""Samples that one thread takes at a time."""
+"""Samples that one thread takes at a time, at most."""
 
 
 class TargetState(NamedTuple):
@@ -107,7 +107,7 @@ class TargetAccumulator:
             return TargetState(high, low, add_sorted(rows[block], high, low))
 
         with ThreadPoolExecutor(_threads(threads)) as pool:
-            for state in pool.map(state_of, _blocks(len(rows))):
+            for state in pool.map(state_of, _blocks(len(rows), _threads(threads))):
                 self.merge(state)
 
     def merge(self, state: TargetState) -> None:
@@ -180,7 +180,7 @@ def quantile_normalize(
         message = "out must be C-contiguous, with the shape and type of the samples"
         raise ValueError(message)
     with ThreadPoolExecutor(_threads(threads)) as pool:
-        blocks = _blocks(len(rows))
+        blocks = _blocks(len(rows), _threads(threads))
         done: list[Future[None]] = [pool.submit(apply, rows[one], sorted_target, result[one]) for one in blocks]
         for each in done:
             each.result()
@@ -191,8 +191,10 @@ def _no_sums(genes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.zeros(genes), np.zeros(genes)
 
 
-def _blocks(samples: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK_SAMPLES) for start in range(0, samples, BLOCK_SAMPLES))
+def _blocks(samples: int, threads: int) -> Iterator[slice]:
+    """Blocks for all threads to have one."""
+    size = min(BLOCK_SAMPLES, max(1, -(-samples // threads)))
+    return (slice(start, start + size) for start in range(0, samples, size))
 
 
 def _as_rows(samples: Matrix) -> Matrix:

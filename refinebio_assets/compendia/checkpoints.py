@@ -43,7 +43,7 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             for name, array in arrays.items():
                 with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+                    np.lib.format.write_array(entry, np.asarray(array, order="C"), (1, 0), allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -5,11 +5,13 @@ their observed cells, the same for all of them. So the gene directions of the wh
 only through ``H = X'X`` of its observed cells: any rows with the same ``H`` take its place, and the iterations, with
 their stop rule, go on exactly as over all samples.
 
-``H`` is approximated by :data:`SKETCH_ROWS` rows (Nyström's approximation from its leading directions, which one pass
-finds and a second one measures; Halko, Martinsson & Tropp 2011, https://doi.org/10.1137/090771806, section 5.4) and by
-what is left of its diagonal, as if each gene had a row of its own. Samples of small groups, and those that miss cells
-of their own, stay as they are. A last pass gives every sample its scores, by the map of its group, and measures what
-the last iteration really changed: where that is not below the tolerance, iterations over all samples finish the work.
+``H`` is approximated by :data:`SKETCH_ROWS` rows (Nyström's approximation; Halko, Martinsson & Tropp 2011,
+https://doi.org/10.1137/090771806, section 5.4) and by what is left of its diagonal, as if each gene had a row of its
+own. The first pass measures random directions. What it finds is imputed to learn which directions all groups together
+need; the second pass measures each group along these and its own leading ones. Samples of small groups, and those that
+miss cells of their own, stay as they are. A last pass gives every sample its scores, by the map of its group, and
+measures what the last iteration really changed: where that is not below the tolerance, iterations over all samples
+finish the work.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from numpy.typing import NDArray
 from refinebio_assets.compendia._imputation import fill
 from refinebio_assets.compendia.checkpoints import save_arrays
 from refinebio_assets.compendia.imputation import (
+    RANK,
+    TOLERANCE,
     Decomposition,
     ImputationState,
     LowRankModel,
@@ -31,6 +35,7 @@ from refinebio_assets.compendia.imputation import (
     Sums,
     add_blocks,
     blocks_of,
+    iterate,
     truncated,
 )
 from refinebio_assets.compendia.linear_algebra import (
@@ -57,6 +62,8 @@ SMALLEST_SAVING = 3
 SKETCH_BYTES = 256 * 2**20
 """For the directions of all groups while they are measured: the largest groups have room in it."""
 CHUNK_SAMPLES = 256
+SHARED_DIRECTIONS = 16
+FIRST_ITERATIONS = 40
 TAIL_STEPS = 8
 """The first one leaves an error of rows per gene, each later one that share of the error before."""
 _SLICE = 16
@@ -131,19 +138,34 @@ def sketch_groups(matrix: SampleBlocks, groups: Groups, path: Path, *, on_sample
         on_samples: Told how many samples were read.
     """
     count, genes = groups.missing.shape
-    start = np.random.default_rng(0).standard_normal((genes, SKETCH_ROWS)).astype(np.float32)
-    bases = np.repeat(start[None], count, axis=0)
-    measured, _ = _measure(matrix, groups, bases, on_samples)
+    directions = np.random.default_rng(0).standard_normal((genes, SKETCH_ROWS)).astype(np.float32)
+    bases = np.where(groups.missing[:, :, None], np.float32(0), directions)
+    measured = _measure(matrix, groups, bases, on_samples)
+    shared = _shared_directions(Compressed(matrix, groups, _write_rows(path, bases, measured, groups.missing)))
+    own = SKETCH_ROWS - shared.shape[1]
     for number in range(count):
-        bases[number] = orthonormal(measured[number].T)
-    measured, diagonals = _measure(matrix, groups, bases, on_samples)
-    tails = np.zeros((count, genes), np.float32)
+        observed = np.where(groups.missing[number][:, None], np.float32(0), shared)
+        bases[number] = orthonormal(np.concatenate([observed, measured.along[number, :own].T], axis=1))
+    return _write_rows(path, bases, _measure(matrix, groups, bases, on_samples), groups.missing)
+
+
+def _shared_directions(compressed: Compressed) -> Floats:
+    """The leading directions of a first, rougher imputation: genes x width."""
+    width = min(SHARED_DIRECTIONS, *compressed.shape)
+    iterated = iterate(
+        compressed, rank=min(RANK, width - 1), max_iterations=FIRST_ITERATIONS, tolerance=TOLERANCE, sketch=width
+    )
+    return iterated.state.basis
+
+
+def _write_rows(path: Path, bases: Floats, measured: _Measured, missing: NDArray[np.bool_]) -> Sketch:
+    tails = np.zeros(missing.shape, np.float32)
     with path.open("wb") as file:
-        for number in range(count):
-            factor = _nystrom(bases[number], np.ascontiguousarray(measured[number].T))
-            rows, tails[number] = _without_tail(factor, diagonals[number])
-            tails[number, groups.missing[number]] = 0
-            rows[:, groups.missing[number]] = np.nan
+        for number, absent in enumerate(missing):
+            factor = _nystrom(bases[number], np.ascontiguousarray(measured.along[number].T))
+            rows, tails[number] = _without_tail(factor, measured.diagonals[number])
+            tails[number, absent] = 0
+            rows[:, absent] = np.nan
             rows.tofile(file)
     return Sketch(path, tails)
 
@@ -173,8 +195,16 @@ def saved_sketch(path: Path, identity: str) -> tuple[Groups, Sketch] | None:
     return (groups, sketch) if path.stat().st_size == 4 * SKETCH_ROWS * groups.missing.size else None
 
 
-def _measure(matrix: SampleBlocks, groups: Groups, bases: Floats, on_samples: OnSamples) -> tuple[Doubles, Doubles]:
-    """One pass: ``(H B)'`` and the diagonal of ``H`` for each group and its directions ``B``."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """``(HB)'`` and the diagonal of ``H``, for each group and its directions ``B``."""
+
+    along: Doubles
+    diagonals: Doubles
+
+
+def _measure(matrix: SampleBlocks, groups: Groups, bases: Floats, on_samples: OnSamples) -> _Measured:
+    """One pass over the data."""
     count, genes = groups.missing.shape
     measured, diagonals = np.zeros((count, SKETCH_ROWS, genes)), np.zeros((count, genes))
 
@@ -194,7 +224,7 @@ def _measure(matrix: SampleBlocks, groups: Groups, bases: Floats, on_samples: On
             for _ in in_order(along, ((number, rows, first) for first in range(0, SKETCH_ROWS, _SLICE))):
                 pass
         on_samples(stop - start)
-    return measured, diagonals
+    return _Measured(measured, diagonals)
 
 
 def _nystrom(basis: Floats, measured: Doubles) -> Doubles:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
+import orjson
 import pytest
 
 from refinebio_assets.compendia import filtered_samples, imputation_steps
@@ -11,7 +14,7 @@ from refinebio_assets.compendia.expression_store import ExpressionStore, local_p
 from refinebio_assets.compendia.filters import FilterOptions
 from refinebio_assets.compendia.quantile_normalization import quantile_normalize
 from refinebio_assets.domain.vocabulary import Technology
-from tests.compendia.test_imputation import in_memory
+from tests.compendia.iterative_svd import in_memory
 
 GENES = [f"ENSG{number:011d}" for number in range(120)]
 RECIPE = CompendiumRecipe(rank=5)
@@ -103,6 +106,52 @@ def test_an_interrupted_build_ends_with_the_same_bytes(store, tmp_path, step, mo
     if step == "imputing":
         assert {progress.step for progress in later} == {"imputing"}
         assert later[0].done > 1
+
+
+@pytest.mark.parametrize(("name", "left"), [("filtered.f32", 1000), ("filtered.rows", 7), ("filtered.f32", 0)])
+def test_a_file_that_was_cut_short_is_written_again(store, tmp_path, name, left):
+    expected = whole(prepare_compendium(store, RECIPE, tmp_path, target=None)).tobytes()
+    os.truncate(tmp_path / name, left)
+    steps = []
+    prepared = prepare_compendium(store, RECIPE, tmp_path, target=None, report=lambda now: steps.append(now.step))
+    assert "filtering" in steps
+    assert whole(prepared).tobytes() == expected
+
+
+def test_filtering_goes_on_with_the_next_part(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(filtered_samples, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    expected = whole(prepare_compendium(store, RECIPE, tmp_path / "whole", target=None)).tobytes()
+
+    def killed_in_the_third_part(progress):
+        if progress.step == "filtering" and progress.done == 180:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        prepare_compendium(store, RECIPE, tmp_path / "cut", target=None, report=killed_in_the_third_part)
+    with (tmp_path / "cut" / "filtered.f32").open("ab") as file:
+        file.write(b"what was not yet named")
+    later = []
+    prepared = prepare_compendium(store, RECIPE, tmp_path / "cut", target=None, report=later.append)
+    assert [progress.done for progress in later if progress.step == "filtering"] == [180]
+    assert "counting genes" not in {progress.step for progress in later}
+    assert whole(prepared).tobytes() == expected
+
+
+def test_says_the_same_of_itself_after_an_interruption(store, tmp_path):
+    first = prepare_compendium(store, RECIPE, tmp_path, target=None).summary()
+    again = prepare_compendium(store, RECIPE, tmp_path, target=None).summary()
+    assert orjson.dumps(again) == orjson.dumps(first)
+    assert (first["imputation"], first["passes"]) == ("streaming", first["iterations"] + 1)
+
+
+def test_imputing_is_told_with_the_most_iterations_and_what_is_left(store, tmp_path):
+    told = []
+    prepared = prepare_compendium(store, RECIPE, tmp_path, target=None, report=told.append)
+    imputing = [progress for progress in told if progress.step == "imputing"]
+    assert [progress.done for progress in imputing] == list(range(1, prepared.imputation.iterations + 1))
+    assert {progress.total for progress in imputing} == {200}
+    assert imputing[-1].seconds_left is not None
+    assert all(progress.total == 180 for progress in told if progress.step == "filtering")
 
 
 def test_another_recipe_does_not_use_what_an_earlier_one_left(store, tmp_path):

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from refinebio_assets.compendia import _imputation
 from refinebio_assets.compendia.imputation import (
     BLOCK_SAMPLES,
+    BLOCKS_PER_SUM,
     ImputationState,
     LowRankModel,
     fill_missing,
     iterative_svd,
 )
+from tests.compendia.iterative_svd import in_memory, truncated
 
 
 class InMemory:
@@ -51,22 +53,6 @@ def expression(samples, genes, *, seed=1, missing="platforms", noise=0.4):
     return values.astype(np.float32)
 
 
-def in_memory(values, *, rank, tolerance=1e-5, most=200):
-    """IterativeSVD as fancyimpute 0.7 does it, with exact decompositions in float64."""
-    missing = np.isnan(values)
-    filled = np.where(missing, 0.0, values.astype(np.float64))
-    for iteration in range(most):
-        used = min(2**iteration, rank)
-        left, lengths, right = np.linalg.svd(filled, full_matrices=False)
-        rebuilt = (left[:, :used] * lengths[:used]) @ right[:used]
-        old, new = filled[missing], rebuilt[missing]
-        size, moved = (old**2).sum(), ((old - new) ** 2).sum()
-        filled[missing] = new
-        if not (size == 0 or (size < np.finfo(np.float32).eps < moved)) and moved / size < tolerance:
-            break
-    return filled, iteration + 1
-
-
 def imputed(values, outcome):
     filled = values.copy()
     fill_missing(outcome.model, filled, 0)
@@ -83,6 +69,23 @@ def test_equals_the_method_in_memory_after_as_many_iterations(missing):
     assert outcome.converged
     assert np.sqrt(np.mean((ours - expected)[holes] ** 2)) < 1e-3
     assert (ours[~holes] == values[~holes]).all()
+
+
+def test_the_reference_projects_as_a_truncated_decomposition_does():
+    values = np.random.default_rng(5).normal(size=(30, 50)) + 3
+    left, lengths, right = np.linalg.svd(values, full_matrices=False)
+    expected = (left[:, :4] * lengths[:4]) @ right[:4]
+    np.testing.assert_allclose(truncated(values, 4), expected, atol=1e-9)
+    np.testing.assert_allclose(truncated(values.T, 4), expected.T, atol=1e-9)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_changes_no_byte(threads):
+    values = expression(BLOCK_SAMPLES * BLOCKS_PER_SUM * 2 + 70, 130)
+    one, other = (iterative_svd(InMemory(values), rank=6, max_iterations=5, threads=count) for count in (2, threads))
+    assert one.model.scores.tobytes() == other.model.scores.tobytes()
+    assert one.model.axes.tobytes() == other.model.axes.tobytes()
+    assert one.changes == other.changes
 
 
 def test_a_wide_sketch_is_the_exact_method():

@@ -177,6 +177,7 @@ def test_discovery_runs_by_itself_only_where_organisms_are_named(organisms: tupl
         "array_express_discovery": status,
         "list_files": "STOPPED",
         "experiment_automation": "RUNNING",
+        "organism_readiness": "RUNNING",
         "retry_transient_failures": "RUNNING",
         "upstream_refresh": status,
     }
@@ -190,6 +191,7 @@ def test_a_list_and_a_choice_of_archives_start_only_their_sensors() -> None:
     found = {sensor.name for sensor in repository.sensor_defs if sensor.default_status.value == "RUNNING"}
     assert found == {
         "geo_discovery", "list_files", "upstream_refresh", "experiment_automation", "retry_transient_failures",
+        "organism_readiness",
     }  # fmt: skip
 
 

@@ -170,8 +170,8 @@ def print_result(one: Run, organism: SyntheticOrganism) -> None:
     print(f"  {1000 * wall / samples:.3f} ms wall a sample, {size / 1e6 / wall:.0f} MB of values a second")
     print(f"  peak memory {summary['peak_mb_of_the_build']:.0f} MB (with the evaluation {one.peak_mb:.0f} MB)")
     print(
-        f"  {summary['share_imputed']:.1%} imputed, {summary['imputation']}, {summary['iterations']} iterations, converged: "
-        f"{summary['converged']}; {summary['passes']} passes to impute, 2 to filter, 1 to write"
+        f"  {summary['share_imputed']:.1%} imputed ({summary['imputation']}), {summary['iterations']} iterations, "
+        f"converged: {summary['converged']}; {summary['passes']} passes to impute, 2 to filter, 1 to write"
     )
     for kind, error in summary["errors"].items():
         print(

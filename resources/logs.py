@@ -17,9 +17,9 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from resources.settings import Settings
 
-# One line per request or per statement: wanted only when somebody looks for a fault.
+# One line per request, statement or column: wanted only when somebody looks for a fault.
 CHATTY_LIBRARIES = (
-    "botocore", "boto3", "urllib3", "s3transfer", "alembic", "matplotlib", "uvicorn.access",
+    "anndata", "botocore", "boto3", "urllib3", "s3transfer", "alembic", "matplotlib", "uvicorn.access",
 )  # fmt: skip
 
 # Their lines hold whole addresses: a mirror's password, NCBI's key. Ours say what was asked without them.

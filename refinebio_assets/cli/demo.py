@@ -1,6 +1,7 @@
-"""``refinebio demo``: the main job on a bundled real study, offline.
+"""``refinebio demo``: the main job on bundled real data, offline.
 
-The production assets and clients run against a local archive that serves the study in the public archives' URL shapes.
+The production assets and clients run against a local archive that serves studies in the public archives' URL shapes;
+then all human samples, with those of two published matrices, become a compendium.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from refinebio_assets.cli.common import emit, json_option, progress, read_settings, say, table
+from refinebio_assets.cli.demo_compendium import (
+    DEMO_SETTINGS,
+    build_human_compendium,
+    describe_compendium,
+    describe_matrices,
+)
 
 if TYPE_CHECKING:
     from refinebio_assets.cli.common import Progress
@@ -37,15 +44,18 @@ SAMPLE_STEPS = {"discovered": 0, "surveyed": 0, "downloaded": 1, "quantified": 2
 @click.option("--serve", "serving", is_flag=True, help="Afterwards keep the Dagster UI and the GraphQL API running.")
 @json_option
 def demo(serving: bool, as_json: bool) -> None:
-    """Offline end-to-end run: a real RNA-seq study from accession to gene expression.
+    """Offline end-to-end run: real studies from accession to gene expression, and to a human compendium.
 
     Arabidopsis thaliana infected with Pseudomonas (SRP010938, Howard et al. 2013): 5 paired-end samples, reads of
     the first 100 kb of each chromosome. Then a real Affymetrix array (E-MTAB-3050) is normalised with
-    SCAN, and a GEO series (GSE1074, two platforms of mouse arrays) surveyed. Run again, it finds everything done.
+    SCAN, and a GEO series (GSE1074, two platforms of mouse arrays) surveyed. Two published matrices (128 arrays,
+    Chiaretti et al. 2004; 69 RNA-seq samples, Pickrell et al. 2010) are imported, and all human samples become one
+    compendium, with a report of its quality. Run again, it finds everything done.
     """
     started = time.monotonic()
     say(
-        f"Study {STUDY}: survey, transcriptome index, Salmon, tximport; {ARRAYS}: SCAN. Offline; about a minute.",
+        f"Study {STUDY}: survey, transcriptome index, Salmon, tximport; {ARRAYS}: SCAN; a compendium of all human "
+        "samples. Offline; about a minute.",
         as_json=as_json,
     )
     with bundled_archive() as settings:
@@ -62,17 +72,20 @@ def demo(serving: bool, as_json: bool) -> None:
 
 @contextmanager
 def bundled_archive() -> Iterator[Settings]:
-    """Serve the bundled studies on this machine and point the archive clients at them."""
+    """Serve the bundled studies on this machine, point the archive clients at them, and set what the demo lowers."""
     from examples.local_archive import LocalArchive
     from resources.settings import get_settings
 
     with LocalArchive().serve() as archive:
-        os.environ["REFINEBIO_ARCHIVE_MIRROR_URL"] = archive.url
+        own = {"REFINEBIO_ARCHIVE_MIRROR_URL": archive.url} | DEMO_SETTINGS
+        before = {name: os.environ.get(name) for name in own}
+        os.environ.update(own)
         get_settings.cache_clear()
         try:
             yield read_settings()
         finally:
-            del os.environ["REFINEBIO_ARCHIVE_MIRROR_URL"]
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
             get_settings.cache_clear()
 
 
@@ -90,9 +103,10 @@ def _run(settings: Settings, *, as_json: bool) -> dict[str, Any]:
             failures += ingest_experiment(session, ARRAYS, early=False, report=bar.describe)
             bar.describe(f"{SERIES}: asking the archives")
             failed = survey_experiment(session, SERIES)
-        everything = [*failures, *([failed] if failed is not None else [])]
-        summary = summarize(session, before, [str(failure) for failure in everything])
-        return summary | {"arrays": describe_arrays(session), "series": describe_series(session)}
+            human = build_human_compendium(session, bar)
+        everything = [*map(str, failures), *([str(failed)] if failed is not None else []), *human.pop("failures")]
+        summary = summarize(session, before, everything)
+        return summary | {"arrays": describe_arrays(session), "series": describe_series(session)} | human
 
 
 def import_array_reference(session: Session) -> None:
@@ -213,6 +227,7 @@ def describe(summary: dict[str, Any], settings: Settings, *, serving: bool) -> s
     series = summary["series"]
     lines += [f"{series['experiment']}  {series['title']} (surveyed)", ""]
     lines += [table(series["platforms"], ["platform", "samples", "state", "why"]), ""]
+    lines += [*describe_matrices(summary), *describe_compendium(summary)]
     lines += [f"Failed: {failure}" for failure in summary["failures"]]
     lines += ["Look further", *(f"  {line}" for line in _further(settings, serving=serving)), ""]
     kept = sum(not sample["quantified_now"] for sample in summary["samples"])
@@ -231,6 +246,7 @@ def _further(settings: Settings, *, serving: bool) -> list[str]:
     commands = [
         (f"{program} status {STUDY}", "every sample, its state and why"),
         (f"{program} resolve SRR446027 E-GEOD-1074", "any accession, as any archive calls it"),
+        (f"{program} export --gene ENSG00000141510 --organism 'Homo sapiens'", "a gene in all samples"),
         (f"{program} dev", "Dagster UI and GraphQL API"),
     ]
     when = "" if serving else f"  (after `{program} dev`)"

@@ -234,7 +234,9 @@ def test_the_demo_in_another_home_gives_the_same_bytes(demo, tmp_path):
 
     ours = demo.stored()
     assert all(said_by_salmon(demo, run)["reproducible"] for run in RUNS)
-    for kind in ("quant.sf.gz", "salmon.json", ".h5ad", ".parquet", ".rds", ".json.gz", "index.json", "manifest.json"):
+    kinds = ("quant.sf.gz", "salmon.json", ".h5ad", ".parquet", ".rds", ".json.gz", "index.json", "manifest.json")
+    of_compendium = (".npy", "_target.tsv", ".zarr.zip", ".tsv.gz", "SAPIENS.zip", "_qc_report.html", "_model.npz")
+    for kind in kinds + of_compendium:
         assert any(name.endswith(kind) for name in ours), f"no {kind}"
     assert theirs == ours
 
@@ -246,6 +248,10 @@ def test_run_again_it_keeps_everything(demo, printed):
     again = demo.json("demo")
 
     assert not any(sample["quantified_now"] for sample in again["samples"])
+    assert {one["outcome"] for one in again["matrices"]} == {"unchanged"}
+    compendium = {name: value for name, value in again["compendium"].items() if name != "outcome"}
+    assert compendium == {name: value for name, value in printed["compendium"].items() if name != "outcome"}
+    assert (printed["compendium"]["outcome"], again["compendium"]["outcome"]) == ("built", "reused")
     assert [sample["state"] for sample in again["samples"]] == ["processed"] * 5
     assert demo.stored() == hashes
     unchanged = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in before}
@@ -334,3 +340,61 @@ def test_an_array_becomes_expression_as_the_command_by_itself_makes_it(
     assert demo.run(*words, "--out", str(out)).returncode == 0
     alone = pd.read_csv(out, sep="\t", index_col="Gene", float_precision="round_trip").iloc[:, 0]
     np.testing.assert_array_equal(made[:, alone.index].X[0], alone.to_numpy(np.float32))
+
+
+@pytest.fixture(scope="module")
+def compendium(printed: dict) -> anndata.AnnData:
+    (file,) = [file for file in printed["compendium"]["files"] if file.endswith(".h5ad")]
+    return anndata.read_h5ad(file)
+
+
+def test_two_imported_matrices_and_an_array_become_one_human_compendium(
+    printed: dict, compendium: anndata.AnnData
+) -> None:
+    made = printed["compendium"]
+    assert [one["outcome"] for one in printed["matrices"]] == ["imported"] * 2
+    assert (made["samples"], made["filtered"], made["technologies"]) == (198, 0, {"MICROARRAY": 129, "RNA_SEQ": 69})
+    assert compendium.shape == (made["samples"], made["genes"])
+    assert dict(compendium.obs["experiment"].value_counts()) == {
+        "LOCAL-CHIARETTI-2004": 128, "LOCAL-PICKRELL-2010": 69, "E-MTAB-3050": 1,
+    }  # fmt: skip
+    assert (printed["qn_target"]["samples"], printed["qn_target"]["platform"]) == (128, "hgu95av2")
+    assert set(compendium.obs["sex"]) == {"", "female", "male"}
+    report = Path(made["report"]).read_text()
+    assert made["version"] in report
+    assert "://" not in report
+
+
+def test_what_was_measured_is_kept_what_was_not_is_marked(printed: dict, compendium: anndata.AnnData) -> None:
+    mask = np.asarray(compendium.layers["imputed"])
+    assert mask.mean() == pytest.approx(printed["compendium"]["share_imputed"])
+    assert 0.01 < mask.mean() < 0.1
+    arrays = pd.read_csv(EXAMPLES / "matrices/chiaretti2004_log2.tsv.gz", sep="\t", index_col="Gene").T
+    counts = pd.read_csv(EXAMPLES / "matrices/pickrell2010_counts.tsv.gz", sep="\t", index_col="Gene").T
+    sources = {"LOCAL-CHIARETTI-2004": arrays, "LOCAL-PICKRELL-2010": np.log2(counts + 1)}
+    before = compendium.to_df("before_qn")
+    for experiment, source in sources.items():
+        expected = source.set_axis(f"{experiment}-" + source.index).reindex(columns=compendium.var_names)
+        rows = compendium.obs["experiment"] == experiment
+        measured = ~mask[rows]
+        values = expected.loc[compendium.obs_names[rows]].to_numpy()
+        np.testing.assert_allclose(before[rows].to_numpy()[measured], values[measured], rtol=1e-6)
+    assert not mask[compendium.obs["experiment"] == "LOCAL-CHIARETTI-2004"].any()
+    assert np.isfinite(np.asarray(compendium.X)).all()
+
+
+def test_arrays_of_the_compendium_have_the_distribution_of_the_target(
+    printed: dict, compendium: anndata.AnnData
+) -> None:
+    target = np.loadtxt(printed["qn_target"]["file"])
+    sorted_values = np.sort(np.asarray(compendium.X)[compendium.obs["technology"] == "MICROARRAY"], axis=1)
+    assert len(target) == compendium.n_vars
+    apart = np.abs(sorted_values - target)  # genes that tie, at three decimals, share what the target has for both
+    assert (apart.max() < 0.1, apart.mean() < 1e-3) == (True, True)
+
+
+def test_a_gene_of_all_human_samples_is_read_from_the_store(demo: Installation) -> None:
+    found = demo.json("export", "--gene", "ENSG00000141510", "--organism", "Homo sapiens", "--technology", "rna_seq")
+    counts = pd.read_csv(EXAMPLES / "matrices/pickrell2010_counts.tsv.gz", sep="\t", index_col="Gene")
+    values = {row["accession"].rsplit("-", 1)[1]: row["values"]["ENSG00000141510"] for row in found["samples"]}
+    assert values == counts.loc["ENSG00000141510"].to_dict()

@@ -92,14 +92,13 @@ def _samples(
     processed: Mapping[str, CompendiumSample], store: ExpressionStore, *, include_submitted: bool
 ) -> Iterable[TargetSample]:
     """Every processed sample with its genes, on the platform that its values are of."""
-    stored = {
-        part.info.samples[place]: (part.info.gene_space, part.info.platforms[place])
-        for part, places in zip(store.parts, store.places, strict=True)
-        for place in places
-    }
+    stored: dict[str, tuple[str, str]] = {}
+    for part, places in zip(store.parts, store.places, strict=True):
+        space = part.info.gene_space  # asked for once: hashing the names of genes costs as much as summing a sample
+        stored |= {part.info.samples[place]: (space, part.info.platforms[place]) for place in places}
     makers = {one.platform: one.manufacturer for one in processed.values() if one.manufacturer}
     for name, one in processed.items():
-        space, shown = stored.get(name, (None, ""))
+        of_sample, shown = stored.get(name, (None, ""))
         platform = shown or one.platform
         yield TargetSample(
             accession=name,
@@ -107,5 +106,5 @@ def _samples(
             platform=platform,
             manufacturer=makers.get(platform, one.manufacturer),
             allowed=one.has_raw or include_submitted,
-            gene_space=space,
+            gene_space=of_sample,
         )

@@ -13,13 +13,16 @@ import pytest
 
 from refinebio_assets.compendia.compendium_inputs_run import NO_RAW_DATA
 from refinebio_assets.domain.vocabulary import CompendiumKind, ComputedFileKind, SampleState, Technology
+from refinebio_assets.partitions import ORGANISMS
 from resources.catalog import Catalog, CompendiumToRecord, FileToRecord, QnTargetToRecord, ResultToRecord
 from resources.object_store import ObjectStore
 from resources.settings import Settings
 from sensors.readiness import has_grown, not_under_way, readiness_requests
 from sensors.requests import SUBJECT_TAG
+from tests.end_to_end.installation import installed
 from tests.expression_records import record_expression
 from tests.resources.catalog.studies import change, quant_file, quantification, sample, study
+from tests.sensors.ticks import Ticks, start_run
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 BOVINE = ("GPL2112", "[Bovine] Affymetrix Bovine Genome Array", "AFFYMETRIX")
@@ -203,3 +206,24 @@ def test_what_runs_are_busy_with_is_not_asked_for() -> None:
 )
 def test_growth_is_a_share_of_what_there_was(before: int, now: int, growth: float, grown: bool) -> None:
     assert has_grown(before, now, growth) is grown
+
+
+def test_ticks_carry_an_organism_from_samples_to_its_target_and_ask_for_its_compendium(tmp_path: Path) -> None:
+    """The sensor, the job and the asset as Dagster's daemon uses them."""
+    with installed(tmp_path / "home", None, qn_target_min_samples="5", compendium_min_samples="5") as installation:
+        store = ObjectStore.from_url(str(installation.objects))
+        with installation.session() as session:
+            ticks = Ticks(session)
+            assert ticks.evaluate("organism_readiness")[1] is not None
+            values = np.random.default_rng(0).normal(8, 2, (6, 30)).astype(np.float32)
+            samples, genes = [f"GSM1{number}" for number in range(6)], [f"G{number:02d}" for number in range(30)]
+            record_expression(
+                session.catalog, store, values, experiment="GSE1", samples=samples, genes=genes, organism="BOS_TAURUS"
+            )
+            assert ticks.tick("organism_readiness") == ["BOS_TAURUS"]
+            assert session.instance.get_dynamic_partitions(ORGANISMS) == ["BOS_TAURUS"]
+            assert session.catalog.compendia.current_qn_target("BOS_TAURUS") is not None
+            (request,) = ticks.new_requests("organism_readiness")
+            assert request.tags[SUBJECT_TAG] == "BOS_TAURUS|compendium"
+            start_run(session, "BOS_TAURUS|compendium", "BOS_TAURUS")
+            assert ticks.evaluate("organism_readiness")[0] == []

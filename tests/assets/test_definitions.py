@@ -94,7 +94,8 @@ def test_checks_that_say_a_compendium_is_unfit_for_use_block() -> None:
     blocking = {key.name for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
     assert blocking == {
         "every_sample_has_a_state", "every_transcript_has_a_gene", "empty_samples", "constant_samples",
-        "duplicated_samples", "duplicated_genes", "unmapped_genes", "finite_values", "observed_values_untouched", "quantile_normalization_deterministic",
+        "duplicated_samples", "duplicated_genes", "unmapped_genes",
+        "finite_values", "observed_values_untouched", "quantile_normalization_deterministic",
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from refinebio_assets.compendia.qn_target_run import make_qn_target
+from refinebio_assets.compendia.qn_target_run import QnTargetRun, make_qn_target
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
 from refinebio_assets.domain.vocabulary import Technology
 from resources.catalog import Catalog
@@ -81,9 +81,10 @@ class Organism:
         self.rna_seq("SRP103", 32)
         self.make_target()
 
-    def make_target(self) -> None:
+    def make_target(self) -> QnTargetRun:
         """Make the QN target of the samples that are there."""
         run = make_qn_target(self.organism, self.environment)
         assert run.value is not None, run.skipped
         if run.commit is not None:
             run.commit()
+        return run

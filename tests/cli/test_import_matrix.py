@@ -41,12 +41,18 @@ def test_it_says_what_it_did_and_can_be_undone(home: Path, matrix: Path, capsys:
     assert told[0] == "LOCAL-MINE: 2 samples x 2 genes, unchanged"
     assert told[1:] == ["1 rows are no Ensembl genes and were left out: AFFX-1", "1 values are missing"]
 
-    assert list((home / "objects" / "expression_parts").rglob("*.npy")) != []
+    (part,) = (home / "objects" / "expression_parts").rglob("*.npy")
+    content = part.read_bytes()
     assert main(["unsurvey", "LOCAL-MINE", "--yes", "--json"]) == 0
     (removed,) = json.loads(capsys.readouterr().out)["items"]
     assert (removed["outcome"], removed["samples"]) == ("removed", ["LOCAL-MINE-a", "LOCAL-MINE-b"])
     left = [path.name for path in (home / "objects").rglob("*") if path.is_file()]
     assert [name for name in left if not name.startswith("genes_")] == []
+
+    part.write_bytes(content)  # as if the removal had been interrupted
+    assert main(["unsurvey", "--leftovers", "--yes", "--json"]) == 0
+    (removed,) = json.loads(capsys.readouterr().out)["items"]
+    assert (removed["experiment"], len(removed["objects"]), part.exists()) == ("LOCAL-MINE", 1, False)
 
 
 def test_bad_input_is_told_with_file_and_line(home: Path, matrix: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,14 @@
 """What goes into a compendium: its organisms, who of their samples is in and why others are not, their expression.
 
-In are samples in ledger state ``processed`` that were processed from raw data (or all, if the settings say so) and have
-a part in the expression store. A sample counts once. Parts are checked against their sha256 when they are first read:
-an experiment with a damaged part is left out, with the reason, and costs nobody else anything.
+In are samples in ledger state ``processed`` that were processed from raw data (or all, if the settings say so), have a
+part in the expression store, and are neither empty nor copies. A sample counts once. Parts are checked against their
+sha256 when they are first read: an experiment with a damaged part is left out, with the reason, and costs nobody else
+anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from refinebio_assets.compendia.checked_parts_run import open_checked_parts
@@ -54,7 +55,7 @@ def organism_group(organism: str, environment: CompendiumEnvironment) -> Organis
 
 
 def compendium_inputs(
-    group: OrganismGroup, environment: CompendiumEnvironment, *, damaged: Mapping[str, str], verified: set[str]
+    group: OrganismGroup, environment: CompendiumEnvironment, *, damaged: dict[str, str], verified: set[str]
 ) -> CompendiumInputs:
     """Gather what a compendium is made of; no value is read yet.
 
@@ -67,7 +68,9 @@ def compendium_inputs(
     catalog, settings = environment.catalog, environment.settings
     processed = {one.accession: one for one in catalog.compendia.samples(group.members)}
     infos = catalog.compendia.expression_parts(group.members)
-    fit = {name: one for name, one in processed.items() if one.has_raw or settings.compendium_include_submitted}
+    unfit = {name: reason for info in infos for name, reason in info.unfit.items()}
+    allowed = {name: one for name, one in processed.items() if one.has_raw or settings.compendium_include_submitted}
+    fit = {name: one for name, one in allowed.items() if name not in unfit}
     readable = [info for info in infos if info.experiment not in damaged and not fit.keys().isdisjoint(info.samples)]
     parts, nameless = open_checked_parts(environment.store, readable, verified)
     owners = {name: one.experiments[0] for name, one in fit.items()}
@@ -78,17 +81,27 @@ def compendium_inputs(
         group=group,
         samples=samples,
         store=store,
-        left_out=dict(_left_out(processed, fit, samples, infos, {**damaged, **nameless})),
+        left_out=dict(
+            _left_out(
+                processed, samples, infos, reasons=_reasons(processed, allowed, unfit), damaged=damaged | nameless
+            )
+        ),
         everyone=frozenset(processed).union(*(info.samples for info in infos)),
         parts={part.info.sha256: (part.info.experiment, len(places)) for part, places in counted},
     )
 
 
+def _reasons(processed: Iterable[str], allowed: Collection[str], unfit: Mapping[str, str]) -> Mapping[str, str]:
+    """Why processed samples may not be in, whatever is in the store."""
+    return {name: NO_RAW_DATA for name in processed if name not in allowed} | dict(unfit)
+
+
 def _left_out(
     processed: Mapping[str, CompendiumSample],
-    fit: Mapping[str, CompendiumSample],
     samples: Mapping[str, CompendiumSample],
     infos: Iterable[ExpressionPartInfo],
+    *,
+    reasons: Mapping[str, str],
     damaged: Mapping[str, str],
 ) -> Iterator[tuple[str, FilteredSample]]:
     experiment_of = {sample: info.experiment for info in infos for sample in info.samples}
@@ -98,8 +111,8 @@ def _left_out(
         broken = next((one for one in (experiment, experiment_of.get(name)) if one in damaged), None)
         if known is None:
             reason = NOT_PROCESSED
-        elif name not in fit:
-            reason = NO_RAW_DATA
+        elif name in reasons:
+            reason = reasons[name]
         else:
             reason = damaged[broken] if broken is not None else NO_EXPRESSION
         yield name, FilteredSample(reason=reason, experiment=experiment)

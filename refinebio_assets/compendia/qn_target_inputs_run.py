@@ -25,7 +25,7 @@ class TargetInputs:
         organism: UPPER_SNAKE.
         choice: The samples, or why they are too few.
         store: Their expression.
-        unreadable: Samples of damaged experiments, with the reason.
+        unreadable: Samples of damaged experiments, and empty, constant and repeated ones, with the reason.
     """
 
     organism: str
@@ -62,8 +62,9 @@ def target_inputs(
         verified: Sha256 of parts that were found to be whole; grows as they are read.
     """
     records, settings = environment.catalog.compendia, environment.settings
-    processed = {one.accession: one for one in records.samples([organism])}
     infos = records.expression_parts([organism])
+    unfit = {name: reason for info in infos for name, reason in info.unfit.items()}
+    processed = {one.accession: one for one in records.samples([organism]) if one.accession not in unfit}
     readable = [info for info in infos if info.experiment not in damaged]
     parts, nameless = open_checked_parts(environment.store, readable, verified)
     owners = {name: one.experiments[0] for name, one in processed.items()}
@@ -79,7 +80,8 @@ def target_inputs(
         organism=organism,
         choice=choice,
         store=ExpressionStore.of(parts, chosen, owners=owners),
-        unreadable={
+        unreadable=unfit
+        | {
             name: unreadable[info.experiment]
             for info in infos
             if info.experiment in unreadable

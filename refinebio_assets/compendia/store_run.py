@@ -6,6 +6,7 @@ Values lie at ``expression_parts/{ORGANISM}/{EXPERIMENT}/{sha256}.npy``, the nam
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from refinebio_assets.compendia.expression_store import (
     genes_text,
     make_parts,
 )
+from refinebio_assets.compendia.unfit_samples import unfit_samples
 from refinebio_assets.domain.errors import MalformedFileError, NotFoundError
 from refinebio_assets.domain.vocabulary import ComputedFileKind, Technology
 from resources.catalog import Catalog, ExpressionPartInfo, FileToRecord, PartContent
@@ -39,12 +41,13 @@ def part_files(store: ObjectStore, parts: Iterable[tuple[PartInfo, bytes]]) -> l
 
     Args:
         store: Object store.
-        parts: As :func:`make_parts` gives them.
+        parts: All of one experiment, as :func:`make_parts` gives them.
 
     Returns:
         What the result that made the expression records, so that the catalog knows the parts.
     """
     files = []
+    seen: dict[bytes, str] = {}
     for info, content in parts:
         genes = genes_key(info.organism, info.gene_space)
         if not store.exists(genes):
@@ -68,6 +71,7 @@ def part_files(store: ObjectStore, parts: Iterable[tuple[PartInfo, bytes]]) -> l
                     num_genes=len(info.genes),
                     samples=info.samples,
                     platforms=info.platforms,
+                    unfit=unfit_samples(np.load(io.BytesIO(content), allow_pickle=False), info.samples, seen),
                 ),
             )
         )

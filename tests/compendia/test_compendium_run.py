@@ -21,6 +21,7 @@ from refinebio_assets.domain.errors import ConfigurationError, InputError, LowQu
 from refinebio_assets.domain.vocabulary import CompendiumKind
 from resources.catalog import Catalog
 from tests.compendia.organisms import ORGANISM, Organism, environment_of
+from tests.expression_records import record_expression
 
 
 @pytest.fixture(scope="module")
@@ -267,3 +268,21 @@ def test_a_killed_build_is_gone_on_with_and_another_one_waits(human: Organism, m
     assert "writing" in steps
     assert run.samples == 62
     assert expected_scratch(human) == []
+
+
+def test_empty_and_repeated_samples_cost_nobody_else_anything(human: Organism) -> None:
+    values = human.values(4, 77)
+    values[1] = 5
+    values[3] = values[0]
+    record_expression(
+        human.environment.catalog, human.environment.store, values,
+        experiment="GSE900", samples=["GSM9001", "GSM9002", "GSM9003", "GSM9004"], genes=human.names,
+    )  # fmt: skip
+    run = build(human)
+    assert run.refused is None
+    names = set(matrix(run, human).obs_names)
+    assert names.isdisjoint({"GSM9002", "GSM9004"})
+    assert names >= {"GSM9001", "GSM9003"}
+    assert any("same value" in reason for reason in run.left_out)
+    assert any("those of GSM9001" in reason for reason in run.left_out)
+    assert run.unaccounted == ()

@@ -14,7 +14,7 @@ from refinebio_assets.compendia.qn_target import METHOD_VERSION
 from refinebio_assets.compendia.qn_target_samples import TargetChoice, TargetSample, TooFewSamples, choose_samples
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
 from refinebio_assets.domain.fingerprints import fingerprint_of
-from resources.catalog import CompendiumSample
+from resources.catalog import CompendiumSample, ExpressionPartInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class TargetInputs:
         organism: UPPER_SNAKE.
         choice: The samples, or why they are too few.
         store: Their expression.
-        unreadable: Samples of damaged experiments, and empty, constant and repeated ones, with the reason.
+        unreadable: Samples of damaged experiments, with the reason.
     """
 
     organism: str
@@ -63,15 +63,14 @@ def target_inputs(
     """
     records, settings = environment.catalog.compendia, environment.settings
     infos = records.expression_parts([organism])
-    unfit = {name: reason for info in infos for name, reason in info.unfit.items()}
-    processed = {one.accession: one for one in records.samples([organism]) if one.accession not in unfit}
+    processed = {one.accession: one for one in records.samples([organism])}
     readable = [info for info in infos if info.experiment not in damaged]
     parts, nameless = open_checked_parts(environment.store, readable, verified)
     owners = {name: one.experiments[0] for name, one in processed.items()}
     everything = ExpressionStore.of(parts, processed.keys(), owners=owners)
     unreadable = {**damaged, **nameless}
     choice = choose_samples(
-        _samples(processed, everything, include_submitted=settings.compendium_include_submitted),
+        _samples(processed, everything, infos, include_submitted=settings.compendium_include_submitted),
         {part.info.gene_space: part.info.genes for part in parts},
         least=settings.qn_target_min_samples,
     )
@@ -80,8 +79,7 @@ def target_inputs(
         organism=organism,
         choice=choice,
         store=ExpressionStore.of(parts, chosen, owners=owners),
-        unreadable=unfit
-        | {
+        unreadable={
             name: unreadable[info.experiment]
             for info in infos
             if info.experiment in unreadable
@@ -91,13 +89,18 @@ def target_inputs(
 
 
 def _samples(
-    processed: Mapping[str, CompendiumSample], store: ExpressionStore, *, include_submitted: bool
+    processed: Mapping[str, CompendiumSample],
+    store: ExpressionStore,
+    infos: Iterable[ExpressionPartInfo],
+    *,
+    include_submitted: bool,
 ) -> Iterable[TargetSample]:
     """Every processed sample with its genes, on the platform that its values are of."""
     stored: dict[str, tuple[str, str]] = {}
     for part, places in zip(store.parts, store.places, strict=True):
         space = part.info.gene_space  # asked for once: hashing the names of genes costs as much as summing a sample
         stored |= {part.info.samples[place]: (space, part.info.platforms[place]) for place in places}
+    unfit = {name: reason for info in infos for name, reason in info.unfit.items()}
     makers = {one.platform: one.manufacturer for one in processed.values() if one.manufacturer}
     for name, one in processed.items():
         of_sample, shown = stored.get(name, (None, ""))
@@ -109,4 +112,5 @@ def _samples(
             manufacturer=makers.get(platform, one.manufacturer),
             allowed=one.has_raw or include_submitted,
             gene_space=of_sample,
+            unfit=unfit.get(name),
         )

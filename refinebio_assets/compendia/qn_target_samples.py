@@ -35,6 +35,7 @@ class TargetSample:
         manufacturer: Of the platform.
         allowed: Whether it was processed from raw data, or need not be.
         gene_space: Identifies the genes that it has; None if its expression is not in the store.
+        unfit: Why its values must not be used, although they are there.
     """
 
     accession: str
@@ -43,6 +44,7 @@ class TargetSample:
     manufacturer: str | None
     allowed: bool
     gene_space: str | None
+    unfit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +189,11 @@ def _unfit_array(one: TargetSample) -> str | None:
 
 
 def _stored(samples: Sequence[TargetSample], left_out: dict[str, str]) -> tuple[list[TargetSample], str | None]:
-    """Samples that have values in the store, and the genes of most of them; the others are left out."""
-    left_out |= {one.accession: NO_VALUES for one in samples if one.gene_space is None}
-    stored = [one for one in samples if one.gene_space is not None]
+    """Samples that have usable values in the store, and the genes of most of them; the others are left out."""
+    for one in samples:
+        if one.unfit is not None or one.gene_space is None:
+            left_out[one.accession] = one.unfit or NO_VALUES
+    stored = [one for one in samples if one.accession not in left_out]
     return stored, most_common(str(one.gene_space) for one in stored)
 
 

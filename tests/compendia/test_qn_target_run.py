@@ -220,6 +220,15 @@ def test_submitter_processed_samples_are_taken_in_if_the_settings_say_so(
     assert make(environment).num_samples == 5
 
 
+def test_a_constant_sample_and_a_copy_are_left_out_and_counted(environment: CompendiumEnvironment) -> None:
+    values = numbers(7)
+    values[5], values[6] = 3.0, values[0]
+    samples = put(environment, "GSE1", values)
+    run = make(environment)
+    assert (run.num_samples, run.arrays, sorted(run.left_out)) == (5, 7, samples[5:])
+    np.testing.assert_array_equal(run.value, quantile_target([values[:5]]))
+
+
 def test_an_organism_of_rna_seq_only_has_a_target_of_its_own(environment: CompendiumEnvironment) -> None:
     first, second = numbers(3) * 100, numbers(4, 1) * 100
     put(environment, "SRP1", first, technology=Technology.RNA_SEQ)

@@ -52,13 +52,14 @@ def test_the_most_common_affymetrix_platform_makes_the_target_and_everyone_else_
     found = chosen(
         arrays("A", 4), arrays("B", 3, "GPL96"), arrays("C", 9, "GPL6884", manufacturer="Illumina Inc."),
         arrays("D", 9, None, manufacturer=None), arrays("E", 2, allowed=False), arrays("F", 1, gene_space=None),
-        arrays("G", 2, gene_space="nearly"), rna_seq("R", 50),
+        arrays("G", 2, gene_space="nearly"), arrays("H", 1, unfit="All its genes are equal."), rna_seq("R", 50),
     )  # fmt: skip
     assert (found.technology, found.platform, found.genes) == (Technology.MICROARRAY, "GPL570", GENES["usual"])
-    assert (found.samples, found.eligible) == (("A0", "A1", "A2", "A3"), 7)
-    assert (found.arrays, found.rna_seq) == (7, 50)
+    assert (found.samples, found.eligible) == (("A0", "A1", "A2", "A3"), 8)
+    assert (found.arrays, found.rna_seq) == (8, 50)
     reasons = {name[0]: reason for name, reason in found.left_out.items()}
     assert reasons == {
+        "H": "All its genes are equal.",
         "B": "It was measured on GPL96, the target is of GPL570.",
         "C": NOT_AFFYMETRIX, "D": NO_PLATFORM, "E": NO_RAW_DATA, "F": NO_VALUES,
         "G": "Its 21 genes are not the 20 that most samples have (19 are the same).",

@@ -55,6 +55,8 @@ SKETCH_ROWS = 64
 GROUP_COST = 256
 """Samples that take as long in an iteration as one compressed group."""
 SMALLEST_GROUP = 2 * GROUP_COST
+FEWEST_CELLS = 2**29
+"""2 GiB: a matrix that lies in the page cache is read so fast that the sketch does not pay."""
 FEWEST_GENES = 5000
 """What a sketch leaves out is noise that averages over genes: below that many it is felt."""
 SMALLEST_SAVING = 3
@@ -107,7 +109,8 @@ def find_groups(matrix: SampleBlocks, patterns: NDArray[np.uint64], *, always: b
     order = np.lexsort((found, -counts))[: most_groups(genes)]
     order = order[counts[order] >= (SKETCH_ROWS if always else SMALLEST_GROUP)]
     cost = len(order) * GROUP_COST + samples - int(counts[order].sum())
-    if not len(order) or (not always and (cost * SMALLEST_SAVING > samples or genes < FEWEST_GENES)):
+    small = genes < FEWEST_GENES or samples * genes < FEWEST_CELLS
+    if not len(order) or (not always and (small or cost * SMALLEST_SAVING > samples)):
         return None
     numbers = np.full(len(found), -1, np.int32)
     numbers[order] = np.arange(len(order), dtype=np.int32)

@@ -40,11 +40,16 @@ TOLERANCE = 1e-5
 BLOCK_SAMPLES = 64
 BLOCKS_PER_SUM = 16
 """Blocks summed in float32 before their sum is added in float64."""
-SMALLEST_SKETCH, FIRST_SKETCH, LARGEST_SKETCH = 16, 32, 64
-"""Directions followed by the algorithm ``randomized``, and by ``arpack`` at first and at most."""
+SMALLEST_SKETCH, LARGEST_SKETCH = 32, 64
+"""Directions followed by the algorithm ``randomized`` always and by ``arpack`` at first, and by ``arpack`` at most."""
 SLOW_CONVERGENCE = 0.2
 """Squared ratio of the last sketched to the last used singular value above which the sketch is widened: by about this
 factor the error of the axes shrinks in one pass."""
+TURNED, MOST_REPEATS = 0.1, 3
+"""An iteration is made again, at most so often, if its directions lie farther than this outside of those followed: when
+it begins, and when the rank grows. A small matrix takes a tenth of it."""
+SMALL_MATRIX = 2**23
+"""Cells up to which further passes cost nothing worth saving."""
 _SMALLEST_NORM = float(np.finfo(np.float32).eps)
 
 
@@ -215,11 +220,11 @@ def iterate(
     on_iteration: Callable[[ImputationState], None] | None = None,
 ) -> Iterated:
     """Decompose and fill until the missing cells hardly change; arguments as in :func:`iterative_svd`."""
-    now = state or _first_state(decomposer, min(max(sketch or FIRST_SKETCH, rank), *decomposer.shape))
+    small = decomposer.shape[0] * decomposer.shape[1] <= SMALL_MATRIX
+    now = state or _first_state(decomposer, min(max(sketch or SMALLEST_SKETCH, rank), *decomposer.shape))
     while not now.converged and now.iteration < max_iterations:
         used = min(2**now.iteration, rank)
-        found = decomposer.decompose(now, used)
-        now.passes += 1
+        found = _decomposed(decomposer, now, used, turned=0.1 * TURNED if small else TURNED)
         if now.iteration:
             now.changes.append(found.change)
             if found.change < tolerance:
@@ -244,6 +249,26 @@ def iterate(
         sketch=now.basis.shape[1],
     )
     return Iterated(outcome, now)
+
+
+def _decomposed(decomposer: Decomposer, state: ImputationState, used: int, *, turned: float) -> Decomposition:
+    """One pass, and further ones as long as the directions in use turn away from those that were followed."""
+    found = decomposer.decompose(state, used)
+    state.passes += 1
+    for _ in range(MOST_REPEATS):
+        if _turned(state.basis, found.axes[:, :used]) < turned:
+            break
+        state.basis = found.axes
+        found = decomposer.decompose(state, used)
+        state.passes += 1
+    return found
+
+
+def _turned(basis: Floats, axes: Floats) -> float:
+    """How far axes lie outside of what a basis spans: 0 inside, 1 across."""
+    inside = np.zeros((basis.shape[1], axes.shape[1]), np.float32)
+    accumulate(basis, axes, inside)
+    return float(np.sqrt(max(0.0, 1 - float(np.square(inside.astype(np.float64)).sum()) / axes.shape[1])))
 
 
 def fill_missing(model: LowRankModel, block: Floats, start: int) -> None:

@@ -13,8 +13,8 @@ from refinebio_assets.compendia.imputation import MAX_ITERATIONS, RANK, SMALLEST
 class SvdAlgorithm(StrEnum):
     """How exact the decompositions of the imputation are, after the two that refine.bio offers.
 
-    ``arpack`` follows as many directions as it takes to be as good as exact, ``randomized`` sixteen; ``none`` leaves
-    missing cells missing.
+    ``arpack`` follows as many directions as it takes to be as good as exact, ``randomized`` thirty-two; ``none``
+    leaves missing cells missing.
     """
 
     ARPACK = "arpack"

@@ -106,11 +106,12 @@ def test_small_groups_and_samples_of_their_own_stay_as_they_are():
 @pytest.mark.parametrize(
     ("sizes", "genes", "pays"),
     [
-        ([3000, 3000], 6000, True),
-        ([3000, 3000], 4000, False),
-        ([3000, 3000] + [1] * 4000, 6000, False),
-        ([600, 600], 6000, False),
-        ([500] * 10, 6000, False),
+        ([50_000, 50_000], 6000, True),
+        ([50_000, 50_000] + [1] * 30_000, 6000, True),
+        ([50_000, 50_000] + [1] * 60_000, 6000, False),
+        ([70_000, 70_000], 4000, False),
+        ([40_000, 40_000], 6000, False),
+        ([510] * 250, 6000, False),
     ],
 )
 def test_compresses_where_iterations_become_a_third(sizes, genes, pays):

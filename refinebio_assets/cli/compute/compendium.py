@@ -92,6 +92,7 @@ def _prepare(
     from refinebio_assets.compendia.compendium import CompendiumRecipe, Progress, SvdAlgorithm, prepare_compendium
     from refinebio_assets.compendia.expression_store import ExpressionStore
     from refinebio_assets.compendia.filters import CompendiumMethod, FilterOptions
+    from refinebio_assets.compendia.watching import in_words
     from refinebio_assets.domain.errors import InputError
     from refinebio_assets.domain.vocabulary import Technology
     from refinebio_assets.matrix_reading import read_numbers
@@ -111,7 +112,9 @@ def _prepare(
     with progress("Filtering", as_json=as_json) as bar:
 
         def report(now: Progress) -> None:
-            bar.describe(f"{now.step}: {now.done}" + (f" of {now.total}" if now.total else ""))
+            most = "at most " if now.step == "imputing" else ""
+            left = "" if now.seconds_left is None else f", {in_words(now.seconds_left)} left"
+            bar.describe(f"{now.step}: {now.done}" + (f" of {most}{now.total}" if now.total else "") + left)
 
         try:
             return prepare_compendium(store, recipe, scratch, target=target, report=report)
@@ -160,7 +163,10 @@ def _refuse_too_much(store: Any, recipe: CompendiumRecipe, memory: str) -> None:
     limit, needed = parse_size(memory), needed_bytes(len(store.samples), len(store.genes), recipe)
     if needed > limit:
         message = f"{len(store.samples)} samples and {len(store.genes)} genes need {needed / 2**20:.0f} MiB."
-        raise InputError(message, remedy=f"Give --memory {needed // 2**20 + 1}MiB or more.")
+        remedy = (
+            f"Give --memory {needed // 2**20 + 1}MiB or more, or choose --svd-algorithm randomized or a lower --rank."
+        )
+        raise InputError(message, remedy=remedy)
 
 
 def _write(out: Path, prepared: PreparedCompendium, *, as_json: bool) -> None:
@@ -169,10 +175,11 @@ def _write(out: Path, prepared: PreparedCompendium, *, as_json: bool) -> None:
 
     from refinebio_assets import matrix_files
     from refinebio_assets.compendia.anndata_stream import write_anndata_blocks
+    from refinebio_assets.compendia.compendium import WRITTEN_SAMPLES
 
     filtered = prepared.filtered
     with progress("Writing", total=len(filtered.samples), as_json=as_json) as bar:
-        blocks = prepared.blocks(report=lambda _now: bar.advance(64))
+        blocks = prepared.blocks(report=lambda now: bar.advance((now.done - 1) % WRITTEN_SAMPLES + 1))
         if matrix_files.matrix_format(out).has_layers:
             matrices = (
                 (one.start, {"X": one.normalized, "before_qn": one.imputed, "imputed": one.mask}) for one in blocks

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -50,6 +52,21 @@ def progress_bar(description: str, total: float | None) -> Iterator[TerminalProg
         TimeElapsedColumn(),
     )
     # Results that are printed meanwhile belong on standard output; a terminal shows them above the bar.
-    console, shown = Console(stderr=True), sys.stdout.isatty()
-    with RichProgress(*columns, console=console, redirect_stdout=shown) as bars:
+    shown = sys.stdout.isatty()
+    with (
+        _terminal() as terminal,
+        RichProgress(*columns, console=Console(file=terminal), redirect_stdout=shown) as bars,
+    ):
         yield TerminalProgress(bars, bars.add_task(description, total=total))
+
+
+@contextmanager
+def _terminal() -> Iterator[IO[str]]:
+    """A way of its own to where standard error leads now: while a Dagster step works, that goes into the step's log."""
+    try:
+        descriptor = os.dup(sys.stderr.fileno())
+    except OSError:  # no file behind it
+        yield sys.stderr
+        return
+    with os.fdopen(descriptor, "w") as terminal:
+        yield terminal

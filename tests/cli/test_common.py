@@ -219,3 +219,19 @@ def test_progress_draws_on_the_terminal_of_standard_error(capsys, monkeypatch):
     assert shown.out == ""
     assert "Counted" in shown.err
     assert "2/2" in shown.err
+
+
+def test_progress_goes_on_while_standard_error_is_turned_into_a_log(capfd, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    kept = os.dup(2)
+    with progress("Counting", total=2) as bar, (tmp_path / "log").open("wb") as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            bar.advance(2)
+            bar.describe("Counted")
+            os.write(2, b"of the step")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    assert "Counted" in capfd.readouterr().err
+    assert (tmp_path / "log").read_bytes() == b"of the step"

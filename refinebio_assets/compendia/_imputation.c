@@ -21,6 +21,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* glibc picks the widest vectors that the processor has when the module is loaded. */
@@ -39,14 +40,58 @@
 typedef float Vector __attribute__((vector_size(LANES * sizeof(float))));
 typedef Vector Loose __attribute__((aligned(sizeof(float)), may_alias));
 
-static inline float inner(const float *a, const float *b, Py_ssize_t rank) {
-    float sums[4] = {0, 0, 0, 0};
-    Py_ssize_t i = 0;
-    for (; i + 4 <= rank; i += 4)
-        for (int lane = 0; lane < 4; lane++) sums[lane] += a[i + lane] * b[i + lane];
-    float sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    for (; i < rank; i++) sum += a[i] * b[i];
-    return sum;
+/* Up to LANES rows of scores beside each other: out[k] has their k-th score, zero for rows that are not there. */
+static void side_by_side(const float *scores, Py_ssize_t rows, Py_ssize_t rank, Vector *out) {
+    memset(out, 0, (size_t)rank * sizeof(Vector));
+    for (Py_ssize_t row = 0; row < rows; row++)
+        for (Py_ssize_t k = 0; k < rank; k++) out[k][row] = scores[row * rank + k];
+}
+
+/* A gene's values in LANES rows. */
+static inline __attribute__((always_inline)) void values_of(const Vector *scores, const float *axis, Py_ssize_t rank,
+                                                            Vector *values) {
+    Vector sum = {0};
+    for (Py_ssize_t k = 0; k < rank; k++) sum += scores[k] * axis[k];
+    *values = sum;
+}
+
+typedef struct {
+    const Vector *scores; /* rank */
+    const float *axes;    /* genes x rank */
+    Py_ssize_t rank;
+} Model;
+
+/* Fills up to LANES rows; sums are added to in the order of the rows. */
+CLONED static void fill_rows(float *block, Py_ssize_t rows, Py_ssize_t genes, Model now, Model before, double *moved,
+                             double *size) {
+    double row_moved[LANES] = {0}, row_size[LANES] = {0};
+    for (Py_ssize_t first = 0; first < genes; first += SEGMENT) {
+        Py_ssize_t length = genes - first < SEGMENT ? genes - first : SEGMENT;
+        int32_t absent[SEGMENT] = {0};
+        for (Py_ssize_t row = 0; row < rows; row++) {
+            const float *line = block + row * genes + first;
+            for (Py_ssize_t i = 0; i < length; i++) absent[i] |= line[i] != line[i];
+        }
+        for (Py_ssize_t i = 0; i < length; i++) {
+            if (!absent[i]) continue;
+            Py_ssize_t gene = first + i;
+            Vector values, old;
+            values_of(now.scores, now.axes + gene * now.rank, now.rank, &values);
+            values_of(before.scores, before.axes + gene * before.rank, before.rank, &old);
+            for (Py_ssize_t row = 0; row < rows; row++) {
+                float *cell = block + row * genes + gene;
+                if (!isnan(*cell)) continue;
+                double difference = (double)values[row] - (double)old[row];
+                row_moved[row] += difference * difference;
+                row_size[row] += (double)old[row] * (double)old[row];
+                *cell = values[row];
+            }
+        }
+    }
+    for (Py_ssize_t row = 0; row < rows; row++) {
+        *moved += row_moved[row];
+        *size += row_size[row];
+    }
 }
 
 /* Up to LANES columns of `length` lines that are `width` apart, filled up with zeros. */
@@ -281,26 +326,23 @@ static PyObject *fill(PyObject *Py_UNUSED(module), PyObject *args) {
         goto done;
     }
     float *block = views[0].buf;
-    const float *new_scores = views[1].buf, *new_axes = views[2].buf;
-    const float *old_scores = views[3].buf, *old_axes = views[4].buf;
+    const float *new_scores = views[1].buf, *old_scores = views[3].buf;
+    Vector *scores = NULL;
+    if (posix_memalign((void **)&scores, sizeof(Vector), ((size_t)(rank + old_rank) + 1) * sizeof(Vector))) {
+        PyErr_NoMemory();
+        goto done;
+    }
     double moved = 0, size = 0;
     Py_BEGIN_ALLOW_THREADS;
-    for (Py_ssize_t sample = 0; sample < samples; sample++) {
-        float *line = block + sample * genes;
-        double line_moved = 0, line_size = 0;
-        for (Py_ssize_t gene = 0; gene < genes; gene++) {
-            if (!isnan(line[gene])) continue;
-            float value = inner(new_scores + sample * rank, new_axes + gene * rank, rank);
-            float old = inner(old_scores + sample * old_rank, old_axes + gene * old_rank, old_rank);
-            double difference = (double)value - (double)old;
-            line_moved += difference * difference;
-            line_size += (double)old * (double)old;
-            line[gene] = value;
-        }
-        moved += line_moved;
-        size += line_size;
+    for (Py_ssize_t sample = 0; sample < samples; sample += LANES) {
+        Py_ssize_t rows = samples - sample < LANES ? samples - sample : LANES;
+        side_by_side(new_scores + sample * rank, rows, rank, scores);
+        side_by_side(old_scores + sample * old_rank, rows, old_rank, scores + rank);
+        Model now = {scores, views[2].buf, rank}, before = {scores + rank, views[4].buf, old_rank};
+        fill_rows(block + sample * genes, rows, genes, now, before, &moved, &size);
     }
     Py_END_ALLOW_THREADS;
+    free(scores);
     result = Py_BuildValue("dd", moved, size);
 done:
     release(views, held);

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from refinebio_assets.compendia.expression_store import ExpressionStore
-from refinebio_assets.compendia.memory import needed_bytes
+from refinebio_assets.compendia.memory import needed_bytes, size_text
 from refinebio_assets.compendia.recipe import CompendiumRecipe, SvdAlgorithm
 from refinebio_assets.domain.errors import ConfigurationError, InputError
 
@@ -26,7 +26,7 @@ def check_memory(store: ExpressionStore, recipe: CompendiumRecipe, limit: int) -
     samples, genes = len(store.samples), len(store.genes)
     needed = needed_bytes(samples, genes, recipe)
     if needed > limit:
-        message = f"A compendium of {samples:,} samples and {genes:,} genes needs {_gib(needed)}, not {_gib(limit)}."
+        message = f"A compendium of {samples:,} samples and {genes:,} genes needs {size_text(needed)}, not {size_text(limit)}."
         exact = recipe.svd_algorithm is SvdAlgorithm.ARPACK
         others = ", or choose --svd-algorithm randomized, which needs less" if exact else ""
         raise InputError(message, remedy=f"Allow more with --memory or REFINEBIO_COMPENDIUM_MEMORY{others}.")
@@ -45,13 +45,11 @@ def check_disk(folder: Path, store: ExpressionStore, formats: Collection[str]) -
     own = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     free = shutil.disk_usage(folder).free + own
     if needed > free:
-        message = f"The compendium may take {_gib(needed)} of scratch space, but {folder} has {_gib(free)} left."
+        message = (
+            f"The compendium may take {size_text(needed)} of scratch space, but {folder} has {size_text(free)} left."
+        )
         remedy = (
             "Free some, set REFINEBIO_SCRATCH_DIR to a folder on a larger disk, or write fewer files with "
             "REFINEBIO_COMPENDIUM_FORMATS."
         )
         raise ConfigurationError(message, remedy=remedy)
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"

@@ -45,6 +45,11 @@ def parse_size(text: str) -> int:
     return int(float(match.group(1)) * _UNITS[(match.group(2) or "").lower()])
 
 
+def size_text(size: int) -> str:
+    """A number of bytes for people: ``2.5 GiB``, ``300 MiB``."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
 def needed_bytes(samples: int, genes: int, recipe: CompendiumRecipe) -> int:
     """Memory that a compendium of a store takes at most.
 

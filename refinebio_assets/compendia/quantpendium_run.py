@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 from refinebio_assets import __version__
 from refinebio_assets.compendia.compendium_plan_run import VERSION_DIGITS, metadata_sha256
 from refinebio_assets.compendia.compendium_record_run import Facts, files_of, finished_files, record, recorded
+from refinebio_assets.compendia.memory import size_text
 from refinebio_assets.compendia.progress import Progress, Report, say_nothing
 from refinebio_assets.compendia.quantpendium import QuantpendiumResult, QuantSample, write_quantpendium
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
@@ -180,7 +181,7 @@ def _check_disk(environment: CompendiumEnvironment, samples: Sequence[OrganismQu
     needed = int(GROWTH * sum(one.size_bytes for one in samples))
     free = shutil.disk_usage(environment.settings.scratch).free
     if needed > free:
-        message = f"The archive may take {needed / 2**30:.1f} GiB of scratch space, {free / 2**30:.1f} GiB are left."
+        message = f"The archive may take {size_text(needed)} of scratch space, {size_text(free)} are left."
         raise ConfigurationError(message, remedy="Free some, or set REFINEBIO_SCRATCH_DIR to a larger disk.")
 
 

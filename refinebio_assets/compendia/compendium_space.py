@@ -26,7 +26,8 @@ def check_memory(store: ExpressionStore, recipe: CompendiumRecipe, limit: int) -
     samples, genes = len(store.samples), len(store.genes)
     needed = needed_bytes(samples, genes, recipe)
     if needed > limit:
-        message = f"A compendium of {samples:,} samples and {genes:,} genes needs {size_text(needed)}, not {size_text(limit)}."
+        what = f"A compendium of {samples:,} samples and {genes:,} genes"
+        message = f"{what} needs {size_text(needed)}, not {size_text(limit)}."
         exact = recipe.svd_algorithm is SvdAlgorithm.ARPACK
         others = ", or choose --svd-algorithm randomized, which needs less" if exact else ""
         raise InputError(message, remedy=f"Allow more with --memory or REFINEBIO_COMPENDIUM_MEMORY{others}.")

@@ -44,7 +44,7 @@ def compressed_imputation(values, patterns, folder, *, rank=10, on_samples=lambd
 
 
 def test_equals_the_method_in_memory_after_as_many_iterations(tmp_path):
-    values, platform = platforms(330, 5000)
+    values, platform = platforms(240, 4000)
     expected, iterations = in_memory(values, rank=10)
     ours, outcome, placed, _ = compressed_imputation(values, platform, tmp_path)
     holes = np.isnan(values)
@@ -65,10 +65,10 @@ def test_rows_that_stand_for_all_of_a_group_give_the_exact_result(tmp_path, monk
 
 
 def test_cells_missing_in_single_samples_are_filled_as_over_all_samples(tmp_path):
-    values, platform = platforms(330, 4000)
+    values, platform = platforms(240, 3000)
     rng = np.random.default_rng(4)
-    odd = rng.choice(330, 30, replace=False)
-    values[odd[:, None], rng.integers(0, 4000, (30, 40))] = np.nan
+    odd = rng.choice(240, 30, replace=False)
+    values[odd[:, None], rng.integers(0, 3000, (30, 40))] = np.nan
     platform[odd] = 1000 + np.arange(30)
     streamed = iterative_svd(InMemory(values), rank=10, sketch=64)
     ours, outcome, _, _ = compressed_imputation(values, platform, tmp_path)

@@ -272,7 +272,7 @@ def scratch_folder(environment: CompendiumEnvironment, organism: str) -> Path:
 def _prepare(plan: CompendiumPlan, folder: Path, report: Report) -> PreparedCompendium:
     try:
         if plan.extension is not None:
-            return prepare_extension(plan.inputs.store, plan.extension.model, folder, target=plan.target, report=report)
+            return _extend(plan, plan.extension, folder, report)
         return prepare_compendium(plan.inputs.store, plan.recipe, folder, target=plan.target, report=report)
     except ValueError as error:
         message = f"No compendium can be made of {len(plan.inputs.samples)} samples of {plan.organism}: {error}."

@@ -249,6 +249,20 @@ def test_what_cannot_be_extended_is_built_from_the_start_and_says_why(human: Org
     assert run.full_because == f"Version {first.version} was made with other parameters."
 
 
+def test_a_compendium_without_gaps_has_nothing_to_fill_those_of_new_samples_with(
+    sqlite_catalog: Catalog, tmp_path: Path
+) -> None:
+    arrays = Organism(environment=environment_of(tmp_path / "home", sqlite_catalog))
+    arrays.arrays("GSE301", 12)
+    arrays.make_target()
+    assert build(arrays).summary["share_imputed"] == 0
+    arrays.arrays("GSE302", 3, missing=24)
+    run = build(arrays, extend=True)
+    assert (run.extends, run.samples) == (None, 15)
+    assert run.full_because == "Cells of new samples are missing, but the compendium had none to learn from."
+    assert run.summary["share_imputed"] > 0
+
+
 def test_a_killed_build_is_gone_on_with_and_another_one_waits(human: Organism, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass

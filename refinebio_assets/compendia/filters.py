@@ -5,7 +5,8 @@ The order is that of refine.bio's compendia (its defects are kept only by method
 1. genes that more than half of all samples have;
 2. in RNA-seq samples, genes whose sum over samples is below the 10th percentile become missing;
 3. RNA-seq values become log2(x + 1), once;
-4. zeros count as missing in what follows, and are put back afterwards;
+4. zeros of RNA-seq count as missing in what follows, and are put back afterwards (on an array's log2 scale zero is a
+   value as any other);
 5. genes that fewer than 70 % of all samples have are dropped, then samples that have fewer than half of the genes.
 
 Values that are not finite are missing from the start.
@@ -64,7 +65,6 @@ class _GeneCounts:
     """What one pass learns about every gene of the store."""
 
     array_present: NDArray[np.int64]
-    array_filled: NDArray[np.int64]
     rna_present: NDArray[np.int64]
     rna_filled: NDArray[np.int64]
     rna_sum: NDArray[np.float64]
@@ -73,8 +73,8 @@ class _GeneCounts:
 
     @classmethod
     def of(cls, genes: int) -> _GeneCounts:
-        zeros = np.zeros((4, genes), np.int64)
-        return cls(zeros[0], zeros[1], zeros[2], zeros[3], np.zeros(genes))
+        zeros = np.zeros((3, genes), np.int64)
+        return cls(zeros[0], zeros[1], zeros[2], np.zeros(genes))
 
     @property
     def present(self) -> NDArray[np.int64]:
@@ -84,7 +84,7 @@ class _GeneCounts:
         values = np.ascontiguousarray(block.values)
         self.samples += len(values)
         if block.info.technology is not Technology.RNA_SEQ:
-            count(values, self.array_present, self.array_filled, None)
+            count(values, self.array_present, np.zeros_like(self.array_present), None)
             return
         self.rna_samples += len(values)
         if options.method is CompendiumMethod.DOCUMENTED:
@@ -140,7 +140,7 @@ def choose_genes(
     present = seen.present > options.gene_presence * seen.samples
     threshold = _low_expression_threshold(seen, present, options)
     low = present & (seen.rna_sum < threshold) if threshold is not None else np.zeros(genes, np.bool_)
-    filled = seen.array_filled + np.where(low, 0, seen.rna_filled)
+    filled = seen.array_present + np.where(low, 0, seen.rna_filled)
     kept = np.flatnonzero(present & (filled >= options.gene_completeness * seen.samples))
     return GeneFilter(
         kept=kept,
@@ -192,8 +192,10 @@ def filter_block(block: SampleBlock, genes: GeneFilter) -> FilteredBlock:
         if genes.options.method is CompendiumMethod.ORIGINAL:
             _log2_of_one_more(values)
         values[:, genes.rna_dropped] = np.nan
-    filled = np.empty(len(values), np.int64)
-    count_filled(values, filled)
+        filled = np.empty(len(values), np.int64)
+        count_filled(values, filled)
+    else:
+        filled = np.isfinite(values).sum(axis=1)
     completeness = filled / max(1, values.shape[1])
     kept = np.flatnonzero(completeness >= genes.options.sample_completeness)
     if len(kept) < len(values):
@@ -207,5 +209,9 @@ def to_log2(block: SampleBlock, values: Floats) -> Floats:
 
 
 def _log2_of_one_more(values: Floats) -> Floats:
+    """What has no logarithm becomes missing."""
     np.add(values, np.float32(1), out=values)
-    return np.log2(values, out=values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.log2(values, out=values)
+    values[np.isneginf(values)] = np.nan
+    return values

@@ -62,7 +62,7 @@ def documented(arrays, rna, options):
             seq = seq[sums >= np.percentile(measured, options.low_expression_percentile)]
     seq = np.log2(seq + 1)
     whole = pd.concat([micro, seq.reindex(union)], axis=1)
-    zero = whole == 0
+    zero = (whole == 0) & whole.columns.isin(seq.columns)
     missing = whole.mask(zero)
     missing = missing[missing.notna().sum(axis=1) >= options.gene_completeness * samples]
     enough = missing.notna().sum(axis=0) >= options.sample_completeness * len(missing)
@@ -184,3 +184,14 @@ def test_samples_of_a_part_come_to_lie_in_the_genes_of_the_store(seed, genes, sa
 def test_samples_and_genes_that_are_not_there_are_refused(places, columns):
     with pytest.raises(ValueError, match="must be places"):
         spread_samples(np.zeros((2, 3), np.float32), places, np.array(columns), 2)
+
+
+def test_zeros_of_rna_seq_count_as_missing_and_those_of_arrays_do_not():
+    values = np.zeros((4, 3))
+    values[:, 0] = 5
+    frame = pd.DataFrame(values, index=["S1", "S2", "S3", "S4"], columns=["G1", "G2", "G3"])
+    options = FilterOptions(sample_completeness=0.0)
+    arrays, _ = filtered(store_of((Technology.MICROARRAY, frame)), options)
+    assert list(arrays.columns) == ["G1", "G2", "G3"]
+    sequenced, _ = filtered(store_of((Technology.RNA_SEQ, frame)), options)
+    assert list(sequenced.columns) == ["G1"]

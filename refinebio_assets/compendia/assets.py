@@ -13,7 +13,8 @@ from refinebio_assets.compendia.asset_reports import (
     density_plot,
     reasons_list,
 )
-from refinebio_assets.compendia.compendium_run import CompendiumRun, build_compendium
+from refinebio_assets.compendia.compendium_result_run import CompendiumRun
+from refinebio_assets.compendia.compendium_run import build_compendium
 from refinebio_assets.compendia.qn_target_run import QnTargetRun, make_qn_target
 from refinebio_assets.compendia.quality_checks import CHECK_NAMES
 from refinebio_assets.compendia.quantpendium_run import QuantpendiumRun, build_quantpendium
@@ -177,9 +178,7 @@ class CompendiumConfig(dg.Config):
     required_resource_keys=ENVIRONMENT | {"compendium_io"},
     check_specs=[
         *(
-            dg.AssetCheckSpec(
-                name, asset="compendium", blocking=name in BLOCKING, description=CHECK_DESCRIPTIONS[name]
-            )
+            dg.AssetCheckSpec(name, asset="compendium", blocking=name in BLOCKING, description=CHECK_DESCRIPTIONS[name])
             for name in CHECK_NAMES
         ),
         dg.AssetCheckSpec(

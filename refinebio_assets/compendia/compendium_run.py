@@ -12,8 +12,8 @@ The order that makes a compendium trustworthy:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from refinebio_assets.compendia.compendium_plan_run import (
     sample_table,
 )
 from refinebio_assets.compendia.compendium_record_run import Facts, files_of, finished_files, record, recorded
+from refinebio_assets.compendia.compendium_result_run import CompendiumRun
 from refinebio_assets.compendia.compendium_space import check_disk, check_memory
 from refinebio_assets.compendia.extension import CompendiumModel, prepare_extension
 from refinebio_assets.compendia.memory import parse_size
@@ -41,78 +42,16 @@ from refinebio_assets.compendia.progress import Progress, Report, say_nothing
 from refinebio_assets.compendia.qc_report import write_qc_report
 from refinebio_assets.compendia.qn_target_run import current_target
 from refinebio_assets.compendia.quality import Quality, QualityStatistics, held_out_error
-from refinebio_assets.compendia.quality_densities import Density
+from refinebio_assets.compendia.recipe import SvdAlgorithm
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
 from refinebio_assets.domain.download_metadata import FilteredSample
 from refinebio_assets.domain.errors import InputError, LowQualityError, RefinebioError
 from refinebio_assets.domain.vocabulary import CompendiumKind, ComputedFileKind
 from refinebio_assets.rna_seq.quantification import only_one
 from resources.catalog import CompendiumInfo
-from resources.compendium_files import CompendiumFiles
 from resources.object_store.temporary import remove_abandoned, temporary_name
 
 DROPPED = "Sample was dropped because it had less than {limit:.0%} present values ({share:.1%} of the genes)."
-
-
-@dataclass(slots=True, kw_only=True)
-class CompendiumRun:
-    """What came of an organism.
-
-    Attributes:
-        organism: The organism asked for.
-        skipped: Why there is nothing to build; then all else is empty.
-        refused: Why what was built must not be used: it fails a blocking check. Nothing of it is stored.
-        files: Its files; those without a path are in the object store already.
-        commit: Records the stored files, and removes the scratch folder.
-        version: Its name.
-        reused: Whether this version was there already.
-        samples: How many it has.
-        genes: How many it has.
-        left_out: Number of samples that are not in it, by reason.
-        unaccounted: Samples with expression that are neither in it nor left out with a reason, or that nobody knows.
-        summary: How it was made, as :meth:`PreparedCompendium.summary` says it.
-        quality: Figures of the evidence.
-        densities: Values by technology before and after quantile normalisation; none if the version was there.
-        checks: The evidence's checks, as JSON.
-        extends: Version that it extends; None if it was built from the start.
-        full_because: Why it is not an extension although one was asked for.
-    """
-
-    organism: str
-    skipped: str | None = None
-    refused: RefinebioError | None = None
-    files: CompendiumFiles | None = None
-    commit: Callable[[], object] | None = None
-    version: str | None = None
-    reused: bool = False
-    samples: int = 0
-    genes: int = 0
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    unaccounted: tuple[str, ...] = ()
-    summary: Mapping[str, Any] = field(default_factory=dict)
-    quality: Mapping[str, Any] = field(default_factory=dict)
-    densities: tuple[Density, ...] = ()
-    checks: tuple[Mapping[str, Any], ...] = ()
-    extends: str | None = None
-    full_because: str | None = None
-
-    def outcome(self) -> dict[str, Any]:
-        """For people and scripts, as JSON."""
-        outcome = "skipped" if self.skipped else "refused" if self.refused is not None else "built"
-        return {
-            "organism": self.organism,
-            "outcome": "reused" if self.reused else outcome,
-            "version": self.version,
-            "samples": self.samples,
-            "genes": self.genes,
-            "left_out": dict(self.left_out),
-            "share_imputed": self.summary.get("share_imputed"),
-            "iterations": self.summary.get("iterations"),
-            "extends": self.extends,
-            "failed_checks": [check["name"] for check in self.checks if not check["passed"]],
-            "files": [] if self.files is None else [self.files.key(file) for file in self.files.files],
-            "message": self.skipped or (str(self.refused) if self.refused is not None else self.full_because or ""),
-        }
 
 
 class _CannotExtendError(Exception):
@@ -273,7 +212,8 @@ def _prepare(plan: CompendiumPlan, folder: Path, report: Report) -> PreparedComp
     try:
         if plan.extension is not None:
             return _extend(plan, plan.extension, folder, report)
-        return prepare_compendium(plan.inputs.store, plan.recipe, folder, target=plan.target, report=report)
+        prepared = prepare_compendium(plan.inputs.store, plan.recipe, folder, target=plan.target, report=report)
+        _refuse_few(prepared)
     except ValueError as error:
         message = f"No compendium can be made of {len(plan.inputs.samples)} samples of {plan.organism}: {error}."
         remedy = (
@@ -281,6 +221,21 @@ def _prepare(plan: CompendiumPlan, folder: Path, report: Report) -> PreparedComp
             "and genes that pass the filters), or leave missing values missing with --svd-algorithm none."
         )
         raise InputError(message, remedy=remedy) from error
+    return prepared
+
+
+def _refuse_few(prepared: PreparedCompendium) -> None:
+    """As refine.bio, refuse what could not be imputed, also if nothing happens to be missing.
+
+    Else a handful of samples (those of other settings, say) would take the place of a real compendium.
+
+    Raises:
+        ValueError: There are too few samples or genes for the rank.
+    """
+    least, recipe = min(prepared.filtered.shape), prepared.recipe
+    if recipe.svd_algorithm is not SvdAlgorithm.NONE and least <= recipe.rank:
+        message = f"the rank must be above 0 and below {least}, it is {recipe.rank}"
+        raise ValueError(message)
 
 
 def _extend(plan: CompendiumPlan, extension: Extension, folder: Path, report: Report) -> PreparedCompendium:

@@ -14,7 +14,8 @@ import pytest
 
 from refinebio_assets.compendia import compendium_run, compendium_space
 from refinebio_assets.compendia.compendium_inputs_run import NO_RAW_DATA
-from refinebio_assets.compendia.compendium_run import CompendiumRun, build_compendium, scratch_folder
+from refinebio_assets.compendia.compendium_result_run import CompendiumRun
+from refinebio_assets.compendia.compendium_run import build_compendium, scratch_folder
 from refinebio_assets.compendia.quality import Quality
 from refinebio_assets.compendia.quality_checks import CHECK_NAMES, QualityCheck
 from refinebio_assets.domain.errors import ConfigurationError, InputError, LowQualityError
@@ -187,6 +188,16 @@ def test_too_few_samples_for_the_rank_are_an_error_with_a_way_out(sqlite_catalog
         build_compendium(ORGANISM, environment)
     run = build_compendium(ORGANISM, environment, svd_algorithm="none")
     assert run.summary["iterations"] == 0
+
+
+def test_a_handful_of_samples_is_no_compendium_even_if_nothing_is_missing(
+    sqlite_catalog: Catalog, tmp_path: Path
+) -> None:
+    organism = Organism(environment=environment_of(tmp_path / "home", sqlite_catalog, qn_target_min_samples=4))
+    organism.arrays("GSE101", 4)
+    organism.make_target()
+    with pytest.raises(InputError, match="4 samples of HOMO_SAPIENS: the rank must be above 0 and below 4, it is 10"):
+        build_compendium(ORGANISM, organism.environment)
 
 
 def test_memory_and_disk_are_asked_first(human: Organism, monkeypatch: pytest.MonkeyPatch) -> None:

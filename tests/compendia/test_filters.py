@@ -195,3 +195,14 @@ def test_zeros_of_rna_seq_count_as_missing_and_those_of_arrays_do_not():
     assert list(arrays.columns) == ["G1", "G2", "G3"]
     sequenced, _ = filtered(store_of((Technology.RNA_SEQ, frame)), options)
     assert list(sequenced.columns) == ["G1"]
+
+
+@pytest.mark.parametrize("method", list(CompendiumMethod))
+def test_rna_seq_values_without_logarithm_are_missing(method):
+    values = np.full((3, 4), 7.0)
+    values[0, 0], values[1, 1], values[2, 2] = -1, -5, np.inf
+    frame = pd.DataFrame(values, index=["S1", "S2", "S3"], columns=["G1", "G2", "G3", "G4"])
+    options = FilterOptions(method=method, gene_completeness=0.5, low_expression_percentile=0)
+    ours, _ = filtered(store_of((Technology.RNA_SEQ, frame)), options)
+    assert np.isnan(ours.to_numpy()).tolist() == [[True, False, False, False], [False, True, False, False],
+                                                  [False, False, True, False]]  # fmt: skip

@@ -65,14 +65,14 @@ class Installation:
             command, env=self.environment, cwd=PROJECT, stdout=stdout, stderr=stderr, text=True, start_new_session=True
         )
 
-    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess:
+    def run(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
         """Run ``refinebio ARGUMENTS`` to its end."""
         return subprocess.run(
             [PROGRAM, *arguments],
             env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
 
-    def json(self, *arguments: str, status: int = 0, timeout: float = 300) -> Any:
+    def json(self, *arguments: str, status: int = 0, timeout: float = 600) -> Any:
         """What ``refinebio ARGUMENTS --json`` prints; the exit status is checked."""
         done = self.run(*arguments, "--json", timeout=timeout)
         assert done.returncode == status, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"

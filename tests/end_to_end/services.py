@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from tests.end_to_end.installation import Installation
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 Found = TypeVar("Found")
 
 
@@ -60,7 +60,7 @@ class Services:
 
 def ask(url: str, query: str, variables: dict[str, Any]) -> Any:
     body = json.dumps({"query": query, "variables": variables}).encode()
-    with urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=30) as response:
+    with urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=120) as response:
         answer = json.load(response)
     assert "errors" not in answer, answer["errors"]
     return answer["data"]
@@ -105,4 +105,4 @@ def services(installation: Installation, log: Path) -> Iterator[Services]:
             yield running
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            process.wait(timeout=120)

@@ -49,7 +49,7 @@ def test_a_backfill_over_organisms_makes_targets_and_compendia_and_one_with_too_
                 running.dagster(ADD, key=organism)
             launched = running.dagster(LAUNCH, keys=list(ORGANISMS))["launchPartitionBackfill"]
             assert launched["__typename"] == "LaunchBackfillSuccess", launched
-            statuses = wait_for(lambda: ended_runs(running, launched["backfillId"]), seconds=240)
+            statuses = wait_for(lambda: ended_runs(running, launched["backfillId"]), seconds=600)
             assert statuses == ["SUCCESS"] * len(ORGANISMS)
             made = sorted({ARRAYS, RNA_SEQ, MIXED})
             for asset in ("qn_target", "compendium"):

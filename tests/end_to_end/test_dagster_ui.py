@@ -139,7 +139,7 @@ def test_checks_show_their_results(running: Services) -> None:
         answers = {check: said(asset, check) for asset, check in checks}
         return None if None in answers.values() else {name: bool(success) for name, success in answers.items()}
 
-    assert wait_for(results, seconds=120) == dict.fromkeys(
+    assert wait_for(results, seconds=300) == dict.fromkeys(
         [
             "every_sample_has_a_state", "some_sample_is_eligible", "every_transcript_has_a_gene",
             "all_eligible_samples_quantified", "mapping_rates", "counts_preserved", "no_empty_or_repeated_sample",
@@ -175,7 +175,7 @@ def dom(url: str, profile: Path) -> str:
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
         f"--user-data-dir={profile}", "--window-size=1600,1000", "--virtual-time-budget=20000", "--dump-dom",
     ]  # fmt: skip
-    done = subprocess.run([program, *flags, url], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([program, *flags, url], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -199,7 +199,7 @@ def test_the_daemon_carries_a_new_study_to_expression(
         found = running.api(query)["experiments"]["nodes"]
         return next((node for node in found if node["state"] == "PROCESSED"), None)
 
-    experiment = wait_for(processed, seconds=180)
+    experiment = wait_for(processed, seconds=300)
     assert experiment["numProcessedSamples"] == 1
     assert "EXPRESSION_ANNDATA" in {file["kind"] for file in experiment["computedFiles"]}
 
@@ -232,7 +232,7 @@ def test_a_backfill_of_three_experiments_is_one_run_of_the_daemon(running: Servi
         found = running.dagster(query, id=launched["backfillId"])["partitionBackfillOrError"]
         return found if found["status"] not in ("REQUESTED", "CANCELING") else None
 
-    backfill = wait_for(finished, seconds=120)
+    backfill = wait_for(finished, seconds=300)
     assert (backfill["status"], backfill["numPartitions"]) == ("COMPLETED_SUCCESS", 3)
     assert [run["status"] for run in backfill["runs"]] == ["SUCCESS"]
     with running.installation.catalog() as catalog:

@@ -78,7 +78,8 @@ def subject_of(asset: str, organism: str) -> str:
 def readiness_requests(catalog: Catalog, settings: Settings, *, moment: datetime) -> Iterator[dg.RunRequest]:
     """All that could be made now, targets first.
 
-    The run keys hold the counts and the hour: a run that changed nothing is asked for again, but at most once an hour.
+    The run keys hold the counts and a time: a run that changed nothing is asked for again, a target at most once an hour,
+    what takes long (a compendium whose checks refuse it is built in vain) at most once a day.
     """
     readiness = _Readiness(catalog, settings)
     for asset, counted in (
@@ -86,9 +87,10 @@ def readiness_requests(catalog: Catalog, settings: Settings, *, moment: datetime
         ("compendium", readiness.compendia()),
         ("quantpendium", readiness.quantpendia()),
     ):
+        period = hour_of(moment) if asset == "qn_target" else moment.date().isoformat()
         for organism, count in counted:
             yield dg.RunRequest(
-                run_key=f"{asset}:{organism}:{count}:{hour_of(moment)}",
+                run_key=f"{asset}:{organism}:{count}:{period}",
                 job_name=JOBS[asset].name,
                 partition_key=organism,
                 asset_selection=[dg.AssetKey(asset)],

@@ -185,6 +185,17 @@ def test_the_same_state_is_asked_for_once_an_hour(sqlite_catalog: Catalog, put: 
     assert [one.run_key for one in requests(sqlite_catalog)] != keys[0]
 
 
+def test_a_compendium_that_came_to_nothing_is_asked_for_again_the_next_day(sqlite_catalog: Catalog, put: Put) -> None:
+    put("BOS_TAURUS", 5)
+    has_target(sqlite_catalog, "BOS_TAURUS", arrays=5)
+
+    def keys(moment: datetime) -> list[str | None]:
+        return [one.run_key for one in requests(sqlite_catalog, moment) if "compendium:" in str(one.run_key)]
+
+    assert len(keys(NOON)) == 1
+    assert keys(NOON) == keys(NOON + timedelta(hours=5)) != keys(NOON + timedelta(hours=13))
+
+
 def test_what_runs_are_busy_with_is_not_asked_for() -> None:
     wanted = [
         dg.RunRequest(partition_key=organism, tags={SUBJECT_TAG: f"{organism}|{asset}"})

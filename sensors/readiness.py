@@ -78,8 +78,8 @@ def subject_of(asset: str, organism: str) -> str:
 def readiness_requests(catalog: Catalog, settings: Settings, *, moment: datetime) -> Iterator[dg.RunRequest]:
     """All that could be made now, targets first.
 
-    The run keys hold the counts and a time: a run that changed nothing is asked for again, a target at most once an hour,
-    what takes long (a compendium whose checks refuse it is built in vain) at most once a day.
+    The run keys hold the counts and a time: a run that changed nothing is asked for again, a target at most once an
+    hour, what takes long (a compendium whose checks refuse it is built in vain) at most once a day.
     """
     readiness = _Readiness(catalog, settings)
     for asset, counted in (

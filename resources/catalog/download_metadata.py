@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,7 +179,7 @@ def _newest_processors(
     session: Session, column: Any, ids: Iterable[int], kinds: Sequence[ComputedFileKind]
 ) -> dict[int, dict[str, Any]]:
     query = (
-        select(column.label("subject"), Processor.id, Processor.name, Processor.version)
+        select(column.label("subject"), Processor.name, Processor.version)
         .join(ComputationalResult, ComputationalResult.id == ComputedFile.result_id)
         .join(Processor, Processor.id == ComputationalResult.processor_id)
         .where(ComputedFile.kind.in_([kind.value for kind in kinds]))
@@ -186,12 +187,17 @@ def _newest_processors(
     )
     return {
         row.subject: {
-            "refinebio_processor_id": row.id,
+            "refinebio_processor_id": _processor_number(row.name, row.version),
             "refinebio_processor_name": row.name,
             "refinebio_processor_version": row.version,
         }
         for row in rows_where_in(session, query, column, ids)
     }
+
+
+def _processor_number(name: str, version: str) -> int:
+    """The same in every catalog: numbers of rows depend on what was done first, and would make other versions."""
+    return zlib.crc32(f"{name} {version}".encode())
 
 
 def _memberships(

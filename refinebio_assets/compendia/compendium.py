@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refinebio_assets import __version__
 from refinebio_assets.compendia.expression_store import ExpressionStore, Floats, gene_space
 from refinebio_assets.compendia.filtered_samples import FilteredSamples, filter_samples
 from refinebio_assets.compendia.imputation import Imputation, fill_missing
@@ -148,7 +149,7 @@ def prepare_compendium(
     """
     scratch.mkdir(parents=True, exist_ok=True)
     told = with_estimates(report)
-    identity = fingerprint_of("compendium", recipe.to_dict(), gene_space(store.genes), store.identity)
+    identity = fingerprint_of("compendium", __version__, recipe.to_dict(), gene_space(store.genes), store.identity)
     filtered = filter_samples(store, recipe.filters, scratch, identity, report=told)
     refuse_nothing(filtered)
     imputation = impute(filtered, recipe, scratch, identity, report=told)

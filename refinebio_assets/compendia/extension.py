@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from refinebio_assets import __version__
 from refinebio_assets.compendia.checkpoints import save_arrays
 from refinebio_assets.compendia.compendium import PreparedCompendium, refuse_nothing
 from refinebio_assets.compendia.expression_store import ExpressionStore
@@ -188,7 +189,9 @@ def prepare_extension(
     """
     scratch.mkdir(parents=True, exist_ok=True)
     told = with_estimates(report)
-    identity = fingerprint_of("extension", model.recipe.to_dict(), model.genes, model.rna_dropped, store.identity)
+    identity = fingerprint_of(
+        "extension", __version__, model.recipe.to_dict(), model.genes, model.rna_dropped, store.identity
+    )
     filtered = filter_samples(store, _gene_filter(store, model), scratch, identity, report=told)
     refuse_nothing(filtered)
     rows = {sample: row for row, sample in enumerate(model.samples)}

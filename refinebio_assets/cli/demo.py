@@ -37,7 +37,6 @@ STUDY = "SRP010938"
 SERIES = "GSE1074"
 ARRAYS = "E-MTAB-3050"
 ARRAY_PLATFORM, ARRAY_REFERENCE = "hgu95av2", "hgu95av2_ensg_probe.tsv.xz"
-SAMPLE_STEPS = {"discovered": 0, "surveyed": 0, "downloaded": 1, "quantified": 2}
 
 
 @click.command()

@@ -10,6 +10,7 @@ import click
 
 from refinebio_assets.cli.common import Progress as Bar
 from refinebio_assets.cli.common import emit, json_option, progress, read_settings, say, table
+from refinebio_assets.cli.organism_names import item_of_organism
 
 if TYPE_CHECKING:
     from refinebio_assets.compendia.progress import Progress
@@ -59,7 +60,7 @@ def compendium(
         parse_size(memory)
     settings = read_settings()
     with open_session(settings) as session:
-        named = [_named(session, name) for name in dict.fromkeys(organisms)]
+        named = [item_of_organism(session, name) for name in dict.fromkeys(organisms)]
         items = named or _ready(session, quant_only=quant_only)
         waiting = [item for item in items if "outcome" not in item]
         with progress("compendium", total=PERCENT * len(waiting), as_json=as_json) as bar:
@@ -81,26 +82,6 @@ def _refuse_contradictions(given: Mapping[str, str | None], *, quant_only: bool,
     if quant_only and named:
         message = f"{', '.join(named)} say how a matrix is made; --quant-only makes none."
         raise InputError(message, remedy="Leave out one or the other.")
-
-
-def _named(session: Session, name: str) -> dict[str, Any]:
-    """The organism that is meant.
-
-    Raises:
-        InputError: The text is no organism name.
-    """
-    from refinebio_assets.domain.errors import InputError
-    from refinebio_assets.domain.organisms import organism_key
-
-    try:
-        organism = organism_key(name)
-    except ValueError as error:
-        message = f"{name!r} is no organism name."
-        raise InputError(message, remedy='Give genus and species, as in --organism "Danio rerio".') from error
-    if session.catalog.compendia.knows(organism):
-        return {"organism": organism}
-    message = f"The catalog has no sample of {name}. Process some first: refinebio ingest ACCESSION"
-    return {"organism": organism, "outcome": "not_found", "message": message}
 
 
 def _ready(session: Session, *, quant_only: bool) -> list[dict[str, Any]]:

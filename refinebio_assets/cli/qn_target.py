@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from refinebio_assets.cli.common import emit, json_option, progress, read_settings, say, table
+from refinebio_assets.cli.organism_names import item_of_organism
 
 if TYPE_CHECKING:
     from refinebio_assets.runs import Session
@@ -31,7 +32,7 @@ def qn_target(organisms: tuple[str, ...], as_json: bool) -> None:
     from refinebio_assets.runs import open_session
 
     with open_session(settings) as session:
-        items = [_named(session, name) for name in dict.fromkeys(organisms)] if organisms else _ready(session)
+        items = [item_of_organism(session, name) for name in dict.fromkeys(organisms)] if organisms else _ready(session)
         waiting = [item for item in items if "outcome" not in item]
         with progress("QN targets", total=len(waiting), as_json=as_json) as bar:
             for item in waiting:
@@ -44,26 +45,6 @@ def qn_target(organisms: tuple[str, ...], as_json: bool) -> None:
         least = f"{settings.qn_target_min_samples} samples (REFINEBIO_QN_TARGET_MIN_SAMPLES)"
         say(f"No organism has the {least} that a QN target takes.", as_json=as_json)
     raise SystemExit(max(statuses, default=0))
-
-
-def _named(session: Session, name: str) -> dict[str, Any]:
-    """The organism that is meant.
-
-    Raises:
-        InputError: The text is no organism name.
-    """
-    from refinebio_assets.domain.errors import InputError
-    from refinebio_assets.domain.organisms import organism_key
-
-    try:
-        organism = organism_key(name)
-    except ValueError as error:
-        message = f"{name!r} is no organism name."
-        raise InputError(message, remedy='Give genus and species, as in --organism "Danio rerio".') from error
-    if session.catalog.compendia.knows(organism):
-        return {"organism": organism}
-    message = f"The catalog has no sample of {name}. Process some first: refinebio ingest ACCESSION"
-    return {"organism": organism, "outcome": "not_found", "message": message}
 
 
 def _ready(session: Session) -> list[dict[str, Any]]:

@@ -248,10 +248,10 @@ def test_a_signal_ends_the_services_and_everything_they_started(
     installation = install(tmp_path / "studies", **WATCHFUL)
     installation.archive.faults.add(Fault(match="biosamples|filereport", kind="slow", seconds=300))
     with services(installation, tmp_path / "log") as found:
-        wait_for(lambda: installation.archive.requests_for("filereport"), seconds=60)
+        wait_for(lambda: installation.archive.requests_for("filereport"), seconds=180)
         assert len(found.processes()) >= 5
         os.kill(found.process.pid, number)
-        assert found.process.wait(timeout=60) == 0
+        assert found.process.wait(timeout=180) == 0
         assert processes_of(installation.home) == []
     said = (tmp_path / "log").read_text()
     assert f"127.0.0.1:{found.dagster_port}" in said

@@ -16,6 +16,7 @@ from refinebio_assets.compendia.expression_store import ExpressionStore
 from refinebio_assets.compendia.grouping import OrganismGroup, group_of
 from refinebio_assets.compendia.grouping_run import organism_groups
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
+from refinebio_assets.compendia.store_run import unfit_of
 from refinebio_assets.domain.download_metadata import FilteredSample
 from resources.catalog import CompendiumSample, ExpressionPartInfo
 
@@ -68,8 +69,8 @@ def compendium_inputs(
     catalog, settings = environment.catalog, environment.settings
     processed = {one.accession: one for one in catalog.compendia.samples(group.members)}
     infos = catalog.compendia.expression_parts(group.members)
-    unfit = {name: reason for info in infos for name, reason in info.unfit.items()}
     allowed = {name: one for name, one in processed.items() if one.has_raw or settings.compendium_include_submitted}
+    unfit = unfit_of((info for info in infos if info.experiment not in damaged), allowed)
     fit = {name: one for name, one in allowed.items() if name not in unfit}
     readable = [info for info in infos if info.experiment not in damaged and not fit.keys().isdisjoint(info.samples)]
     parts, nameless = open_checked_parts(environment.store, readable, verified)

@@ -13,6 +13,7 @@ from refinebio_assets.compendia.expression_store import ExpressionStore, gene_sp
 from refinebio_assets.compendia.qn_target import METHOD_VERSION
 from refinebio_assets.compendia.qn_target_samples import TargetChoice, TargetSample, TooFewSamples, choose_samples
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
+from refinebio_assets.compendia.store_run import unfit_of
 from refinebio_assets.domain.fingerprints import fingerprint_of
 from resources.catalog import CompendiumSample, ExpressionPartInfo
 
@@ -70,7 +71,7 @@ def target_inputs(
     everything = ExpressionStore.of(parts, processed.keys(), owners=owners)
     unreadable = {**damaged, **nameless}
     choice = choose_samples(
-        _samples(processed, everything, infos, include_submitted=settings.compendium_include_submitted),
+        _samples(processed, everything, readable, include_submitted=settings.compendium_include_submitted),
         {part.info.gene_space: part.info.genes for part in parts},
         least=settings.qn_target_min_samples,
     )
@@ -100,7 +101,7 @@ def _samples(
     for part, places in zip(store.parts, store.places, strict=True):
         space = part.info.gene_space  # asked for once: hashing the names of genes costs as much as summing a sample
         stored |= {part.info.samples[place]: (space, part.info.platforms[place]) for place in places}
-    unfit = {name: reason for info in infos for name, reason in info.unfit.items()}
+    unfit = unfit_of(infos, {name for name, one in processed.items() if one.has_raw or include_submitted})
     makers = {one.platform: one.manufacturer for one in processed.values() if one.manufacturer}
     for name, one in processed.items():
         of_sample, shown = stored.get(name, (None, ""))

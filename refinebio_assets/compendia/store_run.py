@@ -22,7 +22,7 @@ from refinebio_assets.compendia.expression_store import (
     genes_text,
     make_parts,
 )
-from refinebio_assets.compendia.unfit_samples import unfit_samples
+from refinebio_assets.compendia.unfit_samples import sample_digests, unfit_samples
 from refinebio_assets.domain.errors import MalformedFileError, NotFoundError
 from refinebio_assets.domain.vocabulary import ComputedFileKind, Technology
 from resources.catalog import Catalog, ExpressionPartInfo, FileToRecord, PartContent
@@ -47,7 +47,6 @@ def part_files(store: ObjectStore, parts: Iterable[tuple[PartInfo, bytes]]) -> l
         What the result that made the expression records, so that the catalog knows the parts.
     """
     files = []
-    seen: dict[bytes, str] = {}
     for info, content in parts:
         genes = genes_key(info.organism, info.gene_space)
         if not store.exists(genes):
@@ -71,11 +70,23 @@ def part_files(store: ObjectStore, parts: Iterable[tuple[PartInfo, bytes]]) -> l
                     num_genes=len(info.genes),
                     samples=info.samples,
                     platforms=info.platforms,
-                    unfit=unfit_samples(np.load(io.BytesIO(content), allow_pickle=False), info.samples, seen),
+                    digests=sample_digests(np.load(io.BytesIO(content), allow_pickle=False)),
                 ),
             )
         )
     return files
+
+
+def unfit_of(infos: Iterable[ExpressionPartInfo], allowed: Collection[str]) -> dict[str, str]:
+    """Which of the allowed samples must not be in organism-wide artefacts, and why, by what the catalog says."""
+    return unfit_samples(
+        (
+            info.experiment,
+            info.gene_space,
+            {name: one for name, one in zip(info.samples, info.digests, strict=False) if name in allowed},
+        )
+        for info in infos
+    )
 
 
 def expression_parts_of(

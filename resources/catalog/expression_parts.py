@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -25,7 +25,7 @@ class PartContent:
         num_genes: How many these are.
         samples: Accessions of its columns.
         platforms: Platform accession of each column, empty where none is known.
-        unfit: Samples that organism-wide artefacts must leave out, and why.
+        digests: What identifies the values of each column.
     """
 
     technology: Technology
@@ -34,7 +34,7 @@ class PartContent:
     num_genes: int
     samples: tuple[str, ...]
     platforms: tuple[str, ...]
-    unfit: Mapping[str, str] = field(default_factory=dict)
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def record_parts(session: Session, parts: Mapping[str, PartContent]) -> None:
             "num_genes": parts[row.key].num_genes,
             "samples": list(parts[row.key].samples),
             "platforms": list(parts[row.key].platforms),
-            "unfit": dict(parts[row.key].unfit),
+            "digests": list(parts[row.key].digests),
         }
         for row in rows
     ]
@@ -111,5 +111,5 @@ def _info(row: Any) -> ExpressionPartInfo:
         num_genes=row.num_genes,
         samples=tuple(row.samples),
         platforms=tuple(row.platforms),
-        unfit=row.unfit,
+        digests=tuple(row.digests),
     )

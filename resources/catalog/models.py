@@ -297,8 +297,8 @@ class TranscriptomeIndex(Base):
 class ExpressionPart(Base):
     """Samples of an experiment in the expression store of an organism: one ``.npy`` file, genes x samples.
 
-    ``samples`` and ``platforms`` name its columns; ``gene_space`` identifies its rows. ``unfit`` has the samples that
-    organism-wide artefacts leave out, with the reason.
+    ``samples``, ``platforms`` and ``digests`` are about its columns: names, where they were measured, what identifies
+    their values. ``gene_space`` identifies its rows.
     """
 
     __tablename__ = "expression_parts"
@@ -311,7 +311,7 @@ class ExpressionPart(Base):
     num_genes: Mapped[int]
     samples: Mapped[list[Any]] = mapped_column(default=list)
     platforms: Mapped[list[Any]] = mapped_column(default=list)
-    unfit: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    digests: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class QnTarget(Base):

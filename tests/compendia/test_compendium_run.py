@@ -299,15 +299,18 @@ def test_empty_and_repeated_samples_cost_nobody_else_anything(human: Organism) -
     values = human.values(4, 77)
     values[1] = 5
     values[3] = values[0]
-    record_expression(
-        human.environment.catalog, human.environment.store, values,
-        experiment="GSE900", samples=["GSM9001", "GSM9002", "GSM9003", "GSM9004"], genes=human.names,
-    )  # fmt: skip
+    again = np.concatenate([human.values(2, 78), values[2:3]])  # an array that was deposited in two series
+    for experiment, content in (("GSE900", values), ("GSE901", again)):
+        record_expression(
+            human.environment.catalog, human.environment.store, content, experiment=experiment, genes=human.names,
+            samples=[f"GSM{experiment[3:]}{number}" for number in range(len(content))],
+        )  # fmt: skip
     run = build(human)
     assert run.refused is None
     names = set(matrix(run, human).obs_names)
-    assert names.isdisjoint({"GSM9002", "GSM9004"})
-    assert names >= {"GSM9001", "GSM9003"}
-    assert any("same value" in reason for reason in run.left_out)
-    assert any("those of GSM9001" in reason for reason in run.left_out)
+    assert names.isdisjoint({"GSM9001", "GSM9003", "GSM9012"})
+    assert names >= {"GSM9000", "GSM9002", "GSM9010", "GSM9011"}
     assert run.unaccounted == ()
+    assert sorted(run.left_out.values()) == [1, 1, 1]
+    for said in ("same value", "those of GSM9000 (GSE900)", "those of GSM9002 (GSE900)"):
+        assert any(said in reason for reason in run.left_out)

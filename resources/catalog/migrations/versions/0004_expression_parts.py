@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("num_genes", sa.Integer(), nullable=False),
         sa.Column("samples", sa.JSON(), nullable=False),
         sa.Column("platforms", sa.JSON(), nullable=False),
-        sa.Column("unfit", sa.JSON(), nullable=False),
+        sa.Column("digests", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["computed_file_id"],
             ["computed_files.id"],

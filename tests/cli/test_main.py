@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from refinebio_assets.cli.main import COMMANDS, LazyGroup, main, refinebio
+from refinebio_assets.cli.main import COMMANDS, main, refinebio
 
 PROJECT = Path(__file__).parents[2]
 # What only a chosen command may import.
@@ -76,7 +76,7 @@ def test_a_table_entry_that_is_no_command_is_a_defect_and_not_an_unknown_command
     monkeypatch.setitem(COMMANDS, "broken", COMMANDS["config"]._replace(location="common:table"))
 
     with pytest.raises(TypeError, match="is no click command"):
-        LazyGroup().get_command(click.Context(refinebio), "broken")
+        refinebio.get_command(click.Context(refinebio), "broken")
 
 
 def test_python_dash_m_is_the_same_program():

@@ -21,15 +21,15 @@ from tests.postgres_service import PostgresService, empty_tables, postgres_servi
 __all__ = ["folder_store", "s3_address", "s3_store", "store"]  # fixtures that are defined elsewhere
 
 
-# How long an example takes says something about the machine only. Automatic checks draw the same examples every time;
-# people who run the tests draw new ones and find what is left.
+# How long an example takes says something about the machine only. The same examples are drawn every time, so that a
+# failure is the change's and not chance's; `NEW_EXAMPLES=1 ./scripts/test` draws new ones and finds what is left.
 hypothesis.settings.register_profile(
-    "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "new examples", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
-hypothesis.settings.load_profile("any speed")
-hypothesis.settings.register_profile("same examples", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("same examples")
+hypothesis.settings.register_profile(
+    "same examples", parent=hypothesis.settings.get_profile("new examples"), derandomize=True, database=None
+)
+hypothesis.settings.load_profile("new examples" if os.environ.get("NEW_EXAMPLES") else "same examples")
 
 
 @pytest.fixture(scope="session")

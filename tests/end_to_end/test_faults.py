@@ -223,7 +223,7 @@ def assert_only_measurements_are_stored(installation: Installation, measured: se
     """Nothing in the store but metadata, indices, expression, and quant files of samples that were measured."""
     keys = list(installation.stored())
     assert {key.split("/")[0] for key in keys} <= {
-        "source_metadata", "transcriptome_index", "quant_files", "rna_seq_expression",
+        "source_metadata", "transcriptome_index", "quant_files", "rna_seq_expression", "expression_parts",
     }  # fmt: skip
     quant_files = {key.split("/")[2] for key in keys if key.startswith("quant_files/") and key.count("/") == 3}
     assert quant_files == measured

@@ -182,7 +182,7 @@ def decode_cursor(cursor: str, label: str, types: Sequence[type]) -> list[Any]:
         if found == label and len(plain) == len(types):
             return [_cursor_value(value, kind) for value, kind in zip(plain, types, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        pass
+        pass  # told below, as for a cursor of another list
     message = f"{cursor[:80]!r} is not a cursor of this list."
     raise InputError(message, remedy="Take cursors from `endCursor` of the page before, with the same arguments.")
 

@@ -128,7 +128,7 @@ def _is_alive(pid: int, start: str) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass
+        pass  # it is there, and somebody else's
     return not start or _start_of(pid) in {"", start}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from refinebio_assets import plots
@@ -46,11 +45,6 @@ class ProgressLog:
             self._last = progress.step, part
             of = f" {progress.done:,} of {progress.total:,}" if progress.total else ""
             self._log.info("%s: %s%s", self._organism, progress.step, of)
-
-
-def counts_of(reasons: Iterable[str]) -> dict[str, int]:
-    """How often each reason is given."""
-    return dict(sorted(Counter(reasons).items()))
 
 
 def reasons_list(left_out: Mapping[str, int]) -> str:

@@ -8,7 +8,6 @@ import dagster as dg
 from refinebio_assets.compendia.asset_reports import (
     ProgressLog,
     checks_table,
-    counts_of,
     counts_table,
     density_plot,
     reasons_list,
@@ -133,7 +132,7 @@ def _target_metadata(run: QnTargetRun) -> dict[str, Any]:
         "genes": run.num_genes,
         "samples_reused": run.reused,
         "kept": run.kept,
-        "left_out": dg.MetadataValue.md(reasons_list(counts_of(run.left_out.values()))),
+        "left_out": dg.MetadataValue.md(reasons_list(run.summary()["left_out"])),
     }
 
 

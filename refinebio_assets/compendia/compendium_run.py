@@ -44,6 +44,7 @@ from refinebio_assets.compendia.qn_target_run import current_target
 from refinebio_assets.compendia.quality import Quality, QualityStatistics, held_out_error
 from refinebio_assets.compendia.recipe import SvdAlgorithm
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
+from refinebio_assets.compendia.unfit_samples import counted_as
 from refinebio_assets.domain.download_metadata import FilteredSample
 from refinebio_assets.domain.errors import InputError, LowQualityError, RefinebioError
 from refinebio_assets.domain.vocabulary import CompendiumKind, ComputedFileKind
@@ -302,7 +303,7 @@ def _run_of(
     samples, genes = prepared.filtered.shape
     counts: dict[str, int] = {}
     for one in left_out.values():
-        reason = "too few genes" if one.reason.startswith("Sample was dropped") else one.reason
+        reason = "too few genes" if one.reason.startswith("Sample was dropped") else counted_as(one.reason)
         counts[reason] = counts.get(reason, 0) + 1
     accounted = left_out.keys() | set(prepared.filtered.samples)
     return CompendiumRun(

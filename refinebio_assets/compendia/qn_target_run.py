@@ -15,6 +15,7 @@ from refinebio_assets.compendia.qn_target_files_run import Target, load_sums, lo
 from refinebio_assets.compendia.qn_target_inputs_run import TargetInputs, fingerprint_of_target, target_inputs
 from refinebio_assets.compendia.qn_target_samples import TargetChoice, TooFewSamples
 from refinebio_assets.compendia.run_environment import CompendiumEnvironment
+from refinebio_assets.compendia.unfit_samples import counted_as
 from refinebio_assets.compendia.watching import watcher
 from refinebio_assets.domain.errors import MalformedFileError
 from refinebio_assets.domain.vocabulary import Technology
@@ -91,7 +92,7 @@ class QnTargetRun:
             "rna_seq": self.rna_seq,
             "reused": self.reused,
             "agreement": None if self.agreement is None else self.agreement._asdict(),
-            "left_out": dict(sorted(Counter(self.left_out.values()).items())),
+            "left_out": dict(sorted(Counter(map(counted_as, self.left_out.values())).items())),
             "message": self.skipped or "",
         }
 

@@ -17,7 +17,13 @@ from refinebio_assets.compendia.expression_store import Floats
 EMPTY = "It has no value of any gene."
 CONSTANT = "All its genes have the same value: nothing was measured."
 COPY = "Its values are those of {original} ({experiment}), to the last digit: one sample was submitted twice."
+COPIES = "Its values are those of another sample, to the last digit: one sample was submitted twice."
 DIGEST_DIGITS = 16
+
+
+def counted_as(reason: str) -> str:
+    """The reason under which a sample is counted: that of a copy does not name its original."""
+    return COPIES if reason.startswith(COPY.partition("{")[0]) else reason
 
 
 def sample_digests(values: Floats) -> tuple[str, ...]:
